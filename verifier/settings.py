@@ -1,0 +1,104 @@
+"""What the environment decides, read once into a promise: a Settings that exists is usable.
+
+Only reading lives here; nothing is opened, created or connected, and nothing of ours is imported.
+
+>>> from_env({"PORT": "8001"}).base_url
+'http://127.0.0.1:8001'
+>>> from_env({"PORT": "80o1"})
+Traceback (most recent call last):
+verifier.settings.SettingsError: PORT: expected a port between 1 and 65535, found '80o1'
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder of app.py and requirements.txt, from which children are started."""
+
+ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never bound by default
+
+
+class SettingsError(ValueError):
+    """They asked wrongly: the sentence names the variable, what it may be and what it was."""
+
+    def __init__(self, variable: str, expected: str, found: str) -> None:
+        super().__init__(f"{variable}: expected {expected}, found {found!r}")
+        self.variable, self.expected, self.found = variable, expected, found
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`data` is absolute; `redis_url` is None when the embedded server is wanted; `hosts` are the names whose
+    GS1 Digital Links are ours to parse (they are never opened); `vault_key` is the vault's master key, None for the one
+    beside the vault: a separate medium is better."""
+
+    data: Path
+    port: int = 8000
+    redis_url: str | None = None
+    host: str = "127.0.0.1"
+    hosts: frozenset[str] = frozenset({"id.gs1.org"})
+    workers: int = 2
+    vault_key: Path | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Where a browser on this machine reaches the web workers, without a trailing slash."""
+        name = "127.0.0.1" if self.host in ANY_HOST else self.host
+        return f"http://[{name}]:{self.port}" if ":" in name else f"http://{name}:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """The same settings as variables, for a child process: `from_env` of it gives this value back."""
+        found = {
+            "PROBATUM_DATA": str(self.data),
+            "PORT": str(self.port),
+            "PROBATUM_HOST": self.host,
+            "PROBATUM_HOSTS": ",".join(sorted(self.hosts)),
+            "PROBATUM_WORKERS": str(self.workers),
+        }
+        if self.vault_key is not None:
+            found["PROBATUM_VAULT_KEY"] = str(self.vault_key)
+        return found if self.redis_url is None else found | {"REDIS_URL": self.redis_url}
+
+
+def from_env(env: Mapping[str, str]) -> Settings:
+    """Settings of `PORT`, `PROBATUM_DATA`, `REDIS_URL`, `PROBATUM_HOST`, `PROBATUM_HOSTS` (comma-separated),
+    `PROBATUM_WORKERS` and `PROBATUM_VAULT_KEY`; an absent or empty one takes its default. Raises SettingsError."""
+    vault_key = env.get("PROBATUM_VAULT_KEY")
+    return Settings(
+        data=_folder(env.get("PROBATUM_DATA") or "var"),
+        port=_whole(env, "PORT", 8000, 65535, "a port"),
+        redis_url=_redis_url(env.get("REDIS_URL") or None),
+        host=env.get("PROBATUM_HOST") or "127.0.0.1",
+        hosts=_hosts(env.get("PROBATUM_HOSTS") or "id.gs1.org"),
+        workers=_whole(env, "PROBATUM_WORKERS", 2, 64, "a number of web workers"),
+        vault_key=Path(vault_key).expanduser().absolute() if vault_key else None,
+    )
+
+
+def _whole(env: Mapping[str, str], variable: str, default: int, highest: int, what: str) -> int:
+    text = env.get(variable) or str(default)
+    # isdecimal alone would let other scripts' digits through, and int() underscores and signs.
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= highest):
+        raise SettingsError(variable, f"{what} between 1 and {highest}", text)
+    return int(text)
+
+
+def _folder(text: str) -> Path:
+    path = Path(text).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise SettingsError("PROBATUM_DATA", "a folder, or a path where one may be made", text)
+    return path
+
+
+def _redis_url(text: str | None) -> str | None:
+    if text is not None and not text.startswith(("redis://", "rediss://", "unix://")):
+        raise SettingsError("REDIS_URL", "a URL beginning with redis://, rediss:// or unix://", text)
+    return text
+
+
+def _hosts(text: str) -> frozenset[str]:
+    hosts = frozenset(part.strip().lower() for part in text.split(","))
+    if "" in hosts or any("/" in host or "@" in host or " " in host for host in hosts):
+        raise SettingsError("PROBATUM_HOSTS", "host names separated by commas", text)
+    return hosts
