@@ -1,0 +1,57 @@
+"""What a person types or a wedge scanner sends: which of the four writings is it? The parsing itself is elsewhere.
+
+>>> parse_text("3 400930 000120").gtin
+'03400930000120'
+>>> parse_text("EXP 12")
+Traceback (most recent call last):
+verifier.identity.errors.IdentityError: Failed to parse 'EXP 12' as GS1 code: expected a GTIN, AIs or a link, found \
+other text.
+"""
+
+import re
+
+from . import digital_link, gs1
+from .ai import TABLE, check_digit
+from .errors import IdentityError, within_limit
+from .identity import Element, Identity
+
+BLANKS = " \t\r\n"  # never str.strip() alone: Python holds 0x1D for a blank
+WHAT = "GS1 code"
+_LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_GTIN = re.compile(r"[0-9]{8}|[0-9]{12,14}")
+_RAW = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(gs1.SYMBOLOGIES)))})|\x1d|[0-9]{{2}}")
+
+
+def parse_text(text: str, hosts: frozenset[str] = digital_link.HOSTS) -> Identity:
+    r"""The Identity of a link, a bracketed or raw element string, or a bare GTIN of 8, 12, 13 or 14 digits.
+
+    In brackets, a value that holds "(" is written with a backslash before it, as in GS1's own tools: `(10)A\(1)`.
+    Raises IdentityError, `not_gs1` if it is none of these; ForeignLink for any other link.
+    """
+    text = within_limit(within_limit(text, WHAT).strip(BLANKS), WHAT)
+    if _LINK.match(text):
+        return digital_link.parse(text, hosts)
+    if text.startswith("("):
+        return Identity(*_bracketed(text))
+    digits = text.replace(" ", "")
+    if _GTIN.fullmatch(digits):
+        check_digit(digits, "GTIN", 0, len(digits))
+        return Identity((("01", digits.zfill(14)),))
+    if _RAW.match(text):
+        return gs1.parse(text)
+    raise IdentityError(text, WHAT, "a GTIN, AIs or a link", "other text", "not_gs1")
+
+
+def _bracketed(text: str) -> tuple[tuple[Element, ...], tuple[str, ...]]:
+    known: list[Element] = []
+    unknown: list[str] = []
+    for element in re.split(r"(?<!\\)\(", text)[1:]:
+        ai, closed, value = element.partition(")")
+        value = value.strip(BLANKS).replace("\\(", "(")
+        if not closed or re.fullmatch("[0-9]{2,4}", ai) is None:
+            raise IdentityError(f"({element}", "GS1 element", "an AI in brackets", repr(ai[:80]), "not_gs1")
+        if ai in TABLE:
+            known.append((ai, value))
+        else:
+            unknown.append(ai + value)
+    return tuple(known), tuple(unknown)
