@@ -1,0 +1,71 @@
+r"""Deterministic CBOR, read strictly: one value has one encoding, and any other is refused.
+
+Only the codec lives here. Allowed: int below 2^53, bytes, text, bool, null, array, map whose keys are of one type and
+sign. Refused: floats, tags, duplicate keys, indefinite lengths, trailing bytes, any order but the canonical one
+(RFC 8949 4.2.1). cbor2 alone lets something of each through, so what was read is encoded again and compared.
+
+>>> encode({"b": 1, "a": b"x"}).hex()
+'a261614178616201'
+>>> decode(bytes.fromhex("a261614178616201"))
+{'a': b'x', 'b': 1}
+>>> decode(b"\x18\x01")
+Traceback (most recent call last):
+    ...
+verifier.statements.errors.Malformed: not canonical: expected deterministic CBOR, found another encoding of the value
+"""
+
+from typing import Any
+
+import cbor2
+
+from verifier.statements.errors import Malformed
+
+MAX_BYTES = 65_536
+MAX_INT = 2**53
+_SCALARS = (bytes, str, bool, type(None))
+
+
+def encode(value: object) -> bytes:
+    """The one encoding of `value`; raises Malformed for a type or an integer outside the profile."""
+    _check(value)
+    return cbor2.dumps(value, canonical=True)
+
+
+def decode(data: bytes, limit: int = MAX_BYTES) -> Any:
+    """The value of `data`, at most `limit` bytes; raises Malformed for anything but its one encoding."""
+    if len(data) > limit:
+        raise Malformed("too_large", expected=f"at most {limit} bytes", found=f"{len(data)} bytes")
+    try:
+        value = cbor2.loads(data, allow_duplicate_keys=False, allow_indefinite=False, max_depth=32)
+        _check(value)
+        again = cbor2.dumps(value, canonical=True)
+    except Malformed:
+        raise
+    except Exception as fault:  # cbor2 raises a dozen classes; all mean the same here
+        raise Malformed("not_cbor", value=data[:16].hex(), expected="deterministic CBOR", found=str(fault)) from fault
+    if again != data:
+        raise Malformed("not_canonical", expected="deterministic CBOR", found="another encoding of the value")
+    return value
+
+
+def _check(value: object) -> None:
+    kind = type(value)
+    if kind is int:
+        if not -MAX_INT < value < MAX_INT:  # type: ignore[operator]
+            raise Malformed("integer_range", value=value, expected="an integer below 2^53", found=str(value))
+    elif kind is list or kind is tuple:
+        for item in value:  # type: ignore[attr-defined]
+            _check(item)
+    elif kind is dict:
+        _check_map(value)  # type: ignore[arg-type]
+    elif kind not in _SCALARS:
+        raise Malformed("type", expected="int, bytes, text, bool, null, array or map", found=kind.__name__)
+
+
+def _check_map(value: dict[object, object]) -> None:
+    kinds = {(type(key), isinstance(key, int) and key < 0) for key in value}
+    if len(kinds) > 1 or any(kind not in (int, str, bytes) for kind, _ in kinds):
+        raise Malformed("map_keys", expected="keys of one type and one sign", found=f"{len(kinds)} sorts of keys")
+    for key, item in value.items():
+        _check(key)
+        _check(item)

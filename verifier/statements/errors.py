@@ -1,0 +1,21 @@
+"""The two ways a statement fails: it is not well formed, or its signer may not say it.
+
+Only error classes live here. An error keeps the value, what was expected and what was found, so that
+every door can show the same three things.
+"""
+
+
+class StatementError(ValueError):
+    """Root of what this room raises; `code` is a stable word, the rest is for people."""
+
+    def __init__(self, code: str, *, value: object = "", expected: str = "", found: str = "") -> None:
+        super().__init__(f"{code.replace('_', ' ')}: expected {expected}, found {found}")
+        self.code, self.value, self.expected, self.found = code, str(value)[:200], expected, found
+
+
+class Malformed(StatementError):
+    """The bytes are not a statement (they asked wrongly): HTTP 400."""
+
+
+class Refused(StatementError):
+    """A well-formed statement breaks a rule; `code` names the rule (they may not say it): HTTP 403."""

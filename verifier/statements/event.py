@@ -1,0 +1,127 @@
+"""An EPCIS 2.0 event, carried as the bytes its author wrote, and the few facts of it that custody reads.
+
+The strict reading of foreign JSON lives here; what a step may do to a pack is custody's table.
+"""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+from verifier.identity import Identity, digital_link
+
+from verifier.statements.body import Body
+from verifier.statements.errors import Malformed
+
+MAX_PACKS = 500
+
+
+class Epcis(Struct, frozen=True, kw_only=True):
+    """What custody reads of one ObjectEvent: `time` in Unix seconds, `day` in its own time zone, `packs` in order."""
+
+    event_id: str
+    time: int
+    day: str
+    biz_step: str
+    disposition: str
+    packs: tuple[Identity, ...]
+    destination: str | None
+
+
+class Event(Body, frozen=True, kw_only=True):
+    """`epcis` is one EPCIS 2.0 ObjectEvent in JSON, at most 60 kB, about 1 to 500 packs named by full Digital Link
+    (lot included: a pack is found by its batch)."""
+
+    epcis: Annotated[bytes, Meta(min_length=2, max_length=60_000)]
+
+    def subject(self) -> str:
+        """The pack's Digital Link; for several packs, the event's own id."""
+        event = self.read()
+        return event.packs[0].digital_link() if len(event.packs) == 1 else event.event_id
+
+    def check(self) -> None:
+        """The bytes are an event this room can read."""
+        self.read()
+
+    def read(self) -> Epcis:
+        """The facts of the event; raises Malformed naming the EPCIS field."""
+        try:
+            fields = json.loads(self.epcis, object_pairs_hook=_once, parse_constant=_no_constant)
+        except ValueError as fault:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+            raise (
+                fault
+                if isinstance(fault, Malformed)
+                else Malformed("epcis", expected="one JSON object", found=str(fault)[:120])
+            ) from fault
+        except RecursionError as fault:
+            raise Malformed("epcis", expected="JSON of modest depth", found="deep nesting") from fault
+        if not isinstance(fields, dict):
+            raise Malformed("epcis", expected="one JSON object", found=type(fields).__name__)
+        if fields.get("type") != "ObjectEvent":
+            raise Malformed(
+                "epcis", value=fields.get("type"), expected="type ObjectEvent", found=str(fields.get("type"))[:40]
+            )
+        when = _time(_text(fields, "eventTime"))
+        return Epcis(
+            event_id=_text(fields, "eventID"),
+            time=int(when.timestamp()),
+            day=when.date().isoformat(),
+            biz_step=_text(fields, "bizStep", ""),
+            disposition=_text(fields, "disposition", ""),
+            packs=_packs(fields.get("epcList")),
+            destination=_destination(fields.get("destinationList")),
+        )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise Malformed("epcis", expected="each key once", found="a key twice")
+    return fields
+
+
+def _no_constant(name: str) -> None:
+    raise Malformed("epcis", value=name, expected="JSON numbers", found=name)
+
+
+def _text(fields: dict[str, Any], name: str, default: str | None = None) -> str:
+    value = fields.get(name, default)
+    if not isinstance(value, str) or len(value) > 512 or (default is None and not value):
+        raise Malformed("epcis", value=name, expected=f"{name} as text", found=str(value)[:40])
+    return value
+
+
+def _time(text: str) -> datetime:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as fault:
+        raise Malformed("epcis", value=text, expected="eventTime in ISO 8601", found=text[:40]) from fault
+    if when.tzinfo is None or not 1970 < when.year < 2200:
+        raise Malformed("epcis", value=text, expected="eventTime with a zone", found=text[:40])
+    return when
+
+
+def _packs(items: object) -> tuple[Identity, ...]:
+    if not isinstance(items, list) or not 1 <= len(items) <= MAX_PACKS:
+        raise Malformed("epcis", value="epcList", expected=f"a list of 1 to {MAX_PACKS} packs", found=str(items)[:40])
+    packs = tuple(_pack(item) for item in items)
+    if len(set(packs)) != len(packs):
+        raise Malformed("epcis", value="epcList", expected="each pack once", found="a pack twice")
+    return packs
+
+
+def _pack(item: object) -> Identity:
+    try:
+        identity = digital_link.parse(item) if isinstance(item, str) else None
+    except ValueError as fault:
+        raise Malformed("epcis", value=item, expected="a pack's Digital Link", found=str(fault)[:120]) from fault
+    if identity is None or [ai for ai, _ in identity.elements] != ["01", "10", "21"]:
+        raise Malformed("epcis", value=item, expected="/01/<gtin>/10/<lot>/21/<serial>", found=str(item)[:80])
+    return identity
+
+
+def _destination(items: object) -> str | None:
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and item.get("type") == "possessing_party":
+            return _text(item, "destination")
+    return None

@@ -1,0 +1,104 @@
+"""The table of kinds: body, signers, keys, claims, readers and reducer of each. A new kind is a body file and a row.
+
+The rows stand in kinds.json, which the browser reads too; here they meet their Python bodies.
+
+>>> KINDS["batch"].roles
+{'maker': ('own_gtin',)}
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from verifier.statements.answer import Answer
+from verifier.statements.batch import Batch
+from verifier.statements.body import Body
+from verifier.statements.clock import Clock
+from verifier.statements.envelope import MEMO_BYTES, Statement
+from verifier.statements.errors import Malformed
+from verifier.statements.event import Event
+from verifier.statements.genesis import Genesis
+from verifier.statements.key import Key
+from verifier.statements.member import Member
+from verifier.statements.product import Product
+from verifier.statements.recall import Recall
+
+BODIES: Mapping[str, type[Body]] = {
+    "genesis": Genesis,
+    "member": Member,
+    "key": Key,
+    "product": Product,
+    "batch": Batch,
+    "event": Event,
+    "recall": Recall,
+    "clock": Clock,
+    "answer": Answer,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row: `roles` maps a role ("*": any) to the claims that must agree; `leaf`: whether it is registered."""
+
+    name: str
+    roles: Mapping[str, tuple[str, ...]]
+    keys: frozenset[str]
+    leaf: bool
+    readers: str
+    personal: bool
+    reducer: str
+
+
+def _table() -> dict[str, Kind]:
+    rows = json.loads(files("verifier.statements").joinpath("kinds.json").read_text("utf-8"))["kinds"]
+    return {
+        name: Kind(
+            name,
+            {role: tuple(claims) for role, claims in row["roles"].items()},
+            frozenset(row["keys"]),
+            row["leaf"],
+            row["readers"],
+            row["personal"],
+            row["reducer"],
+        )
+        for name, row in rows.items()
+    }
+
+
+KINDS = _table()
+
+
+def kind_of(statement: Statement) -> Kind:
+    """The row of a statement's kind; raises Malformed for a kind nobody defined."""
+    if statement.kind not in KINDS:
+        raise Malformed("unknown_kind", value=statement.kind, expected=", ".join(KINDS), found=statement.kind[:60])
+    return KINDS[statement.kind]
+
+
+def body_of(statement: Statement) -> Body:
+    """The body, valid, and the subject it must have; raises Malformed. Small ones are memoised by bytes."""
+    body = (_body if len(statement.payload) <= MEMO_BYTES else _body.__wrapped__)(statement.kind, statement.payload)
+    expected = _subject(statement.kind, statement.payload) if len(statement.payload) <= MEMO_BYTES else body.subject()
+    if statement.subject != expected:
+        raise Malformed("subject", value=statement.subject, expected=expected, found=statement.subject[:200])
+    return body
+
+
+@lru_cache(maxsize=4096)
+def _body(kind: str, payload: bytes) -> Body:
+    if kind not in BODIES:
+        raise Malformed("unknown_kind", value=kind, expected=", ".join(BODIES), found=kind[:60])
+    return BODIES[kind].decode(payload)
+
+
+@lru_cache(maxsize=4096)
+def _subject(kind: str, payload: bytes) -> str:
+    return _body(kind, payload).subject()
+
+
+def forget() -> None:
+    """Empty the memo (benchmarks of a cold scan)."""
+    _body.cache_clear()
+    _subject.cache_clear()
