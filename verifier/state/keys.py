@@ -1,0 +1,39 @@
+"""The names of everything the projection holds. A name is a tuple; where it is kept is the store's business.
+
+("ledger",)                        threshold of the genesis
+("member", id) ("key", kid hex)    statements/roster records
+("prefixes",)                      {company prefix: member}
+("product", gtin)                  ProductRecord
+("batch", gtin, batch)             BatchRecord
+("recalls", gtin)                  [[index, id], ...] of whole-product recalls
+("recalls", gtin, batch)           [[index, id], ...] of this lot's
+("pack", gtin, batch, serial)      [custody Step, ...]
+("state", gtin, batch, serial)     one byte; kept inside the pack's bucket
+("clock",) ("clock", page)         registered times: the count, and pages of [[size, time], ...]
+"""
+
+from msgspec import Struct
+
+Name = tuple[str, ...]
+
+
+class ProductRecord(Struct, frozen=True, array_like=True):
+    """The product statement in force: its leaf, its id, and the name people read."""
+
+    index: int
+    id: bytes
+    name: str
+
+
+class BatchRecord(Struct, frozen=True, array_like=True):
+    """What a scan needs of a batch before it reads the statement itself."""
+
+    index: int
+    id: bytes
+    issuer: str
+    country: str
+    day: str
+    expiry: str
+    k: int
+    root: bytes
+    manifest: bytes

@@ -1,0 +1,35 @@
+"""Where one pack stands, from what the projection holds of it: its state, its way, its disputes. No holder leaves here."""
+
+from dataclasses import dataclass
+
+from verifier.custody import history
+from verifier.custody.transitions import STATES
+from verifier.state.keys import BatchRecord
+from verifier.state.replay import decode_steps
+from verifier.statements.answer import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A pack's state and its byte, the stops that strangers may see, the ids of its events, how many are disputes."""
+
+    state: str
+    code: int
+    stops: tuple[Stop, ...]
+    events: tuple[bytes, ...]
+    disputes: int
+
+
+def standing(batch: BatchRecord, steps: bytes | None) -> Standing:
+    """The standing of a pack of `batch` whose ("pack", ...) value is `steps`."""
+    found = decode_steps(steps)
+    state = history.custody(batch.issuer, found).state
+    missing = history.gaps(batch.issuer, found)
+    first = Stop(step="commission", day=batch.day, country=batch.country, gap_before=False)
+    later = (
+        Stop(step=step.step, day=step.day, country=step.country, gap_before=gap)
+        for step, gap in zip(found, missing, strict=True)
+        if step.applied
+    )
+    disputes = sum(not step.applied for step in found)
+    return Standing(state, STATES[state], (first, *later), tuple(step.id for step in found), disputes)

@@ -1,0 +1,255 @@
+"""Replay: kind -> reducer, statements -> projection. The one place that says what a leaf changes.
+
+A reducer reads the projection through `read` and returns the names it sets; it never needs an opening, a clock or a
+random number, so a rebuilt projection is the same bytes. `admit` says, before registration, what a statement would be.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from verifier.custody import history
+from verifier.custody.transitions import STATES, follow, roles_for, step_of
+from verifier.identity import Identity
+from verifier.state.keys import BatchRecord, Name, ProductRecord
+from verifier.statements import cbor
+from verifier.statements.batch import Batch
+from verifier.statements.clock import Clock
+from verifier.statements.envelope import MEMBER, Statement
+from verifier.statements.errors import Refused
+from verifier.statements.event import Event
+from verifier.statements.genesis import Genesis
+from verifier.statements.kinds import body_of, kind_of
+from verifier.statements.product import Product
+from verifier.statements.recall import Recall
+from verifier.statements.roster import KeyRecord, MemberRecord, Record, enrol, signer
+
+Read = Callable[[Name], bytes | None]
+Changes = dict[Name, bytes]
+CLOCK_PAGE = 256
+LIMIT = 2**24  # the projection's own values: longer than a statement may be
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """The projection seen as a directory of members and keys (statements/roster)."""
+
+    read: Read
+
+    def member(self, member: str) -> MemberRecord | None:
+        """The record of a member id."""
+        return _get(self.read, ("member", member), MemberRecord)
+
+    def key(self, kid: bytes) -> KeyRecord | None:
+        """The record of a key id."""
+        return _get(self.read, ("key", kid.hex()), KeyRecord)
+
+    def threshold(self) -> int:
+        """How many roots must endorse a member; 0 before the genesis."""
+        return int(_value(self.read, ("ledger",), 0))
+
+    def prefixes(self) -> Mapping[str, str]:
+        """Every enrolled company prefix and its member."""
+        return dict(_value(self.read, ("prefixes",), {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a statement would change as leaf `index`. `disputes` names the packs whose record it contradicts."""
+
+    changes: Changes
+    disputes: tuple[str, ...] = ()
+
+
+def admit(statement: Statement, index: int, read: Read) -> Admission:
+    """What the statement does as the leaf `index`; raises Refused naming the rule, or Malformed."""
+    kind = kind_of(statement)
+    if not kind.leaf:
+        raise Refused("not_a_leaf", value=kind.name, expected="a kind that is registered", found=kind.name)
+    return _REDUCERS[kind.reducer](statement, index, read)
+
+
+def clock_time(index: int, read: Read) -> int | None:
+    """The registered time (Unix seconds) of leaf `index`: that of the first clock whose checkpoint covers it."""
+    count = int(_value(read, ("clock",), 0))
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        size, _ = _value(read, ("clock", str(middle // CLOCK_PAGE)), [])[middle % CLOCK_PAGE]
+        low, high = (middle + 1, high) if size <= index else (low, middle)
+    return None if low == count else int(_value(read, ("clock", str(low // CLOCK_PAGE)), [])[low % CLOCK_PAGE][1])
+
+
+def steps_of(read: Read, gtin: str, batch: str, serial: str) -> tuple[history.Step, ...]:
+    """The recorded steps of a pack, oldest first."""
+    return decode_steps(read(("pack", gtin, batch, serial)))
+
+
+def decode_steps(value: bytes | None) -> tuple[history.Step, ...]:
+    """The steps in a ("pack", ...) value."""
+    rows = cbor.decode(value, LIMIT) if value is not None else []
+    return tuple(msgspec.convert(row, history.Step, builtin_types=(bytes,)) for row in rows)
+
+
+def batch_record(read: Read, gtin: str, batch: str) -> BatchRecord | None:
+    """What is kept of an issued batch."""
+    return _get(read, ("batch", gtin, batch), BatchRecord)
+
+
+def encode_record(record: object) -> bytes:
+    """A record's bytes: deterministic CBOR."""
+    return cbor.encode(msgspec.to_builtins(record, builtin_types=(bytes,)))
+
+
+def _get(read: Read, name: Name, kind: type[T]) -> T | None:
+    value = read(name)
+    return None if value is None else msgspec.convert(cbor.decode(value, LIMIT), kind, builtin_types=(bytes,))
+
+
+def _value(read: Read, name: Name, default: Any) -> Any:
+    value = read(name)
+    return default if value is None else cbor.decode(value, LIMIT)
+
+
+def _enrol(statement: Statement, index: int, read: Read) -> Admission:
+    directory = Projected(read)
+    records = enrol(statement, index, directory)
+    changes: Changes = {_name(record): encode_record(record) for record in records}
+    if (body := body_of(statement)) and isinstance(body, Genesis):
+        changes["ledger",] = cbor.encode(body.threshold)
+    active = {p: r.member for r in records if isinstance(r, MemberRecord) and r.since is not None for p in r.prefixes}
+    changes["keyring",] = cbor.encode(index)
+    if active:
+        changes["prefixes",] = cbor.encode({**directory.prefixes(), **active})
+    return Admission(changes)
+
+
+def _name(record: Record) -> Name:
+    return ("member", record.member) if isinstance(record, MemberRecord) else ("key", record.kid.hex())
+
+
+def _product(statement: Statement, index: int, read: Read) -> Admission:
+    signer(statement, index, Projected(read))
+    body = cast(Product, body_of(statement))
+    return Admission({("product", body.gtin): encode_record(ProductRecord(index, statement.id, body.name))})
+
+
+def _batch(statement: Statement, index: int, read: Read) -> Admission:
+    member = signer(statement, index, Projected(read))
+    body = cast(Batch, body_of(statement))
+    if read(("product", body.gtin)) is None:
+        raise Refused("unknown_product", value=body.gtin, expected="a registered product", found="no product")
+    name = ("batch", body.gtin, body.batch)
+    if read(name) is not None:
+        raise Refused("batch_exists", value=body.batch, expected="a batch not issued before", found="issued before")
+    day = datetime.fromtimestamp(statement.issued_at, UTC).date().isoformat()
+    record = BatchRecord(
+        index, statement.id, member.member, member.country, day, body.expiry, body.k, body.root, body.manifest
+    )
+    return Admission({name: encode_record(record)})
+
+
+def _recall(statement: Statement, index: int, read: Read) -> Admission:
+    signer(statement, index, Projected(read))
+    body = cast(Recall, body_of(statement))
+    names: list[Name] = [("recalls", body.gtin, batch) for batch in body.batches or ()] or [("recalls", body.gtin)]
+    row = [index, statement.id]
+    return Admission({name: cbor.encode([*_value(read, name, []), row]) for name in names})
+
+
+def _clock(statement: Statement, index: int, read: Read) -> Admission:
+    signer(statement, index, Projected(read))
+    body = cast(Clock, body_of(statement))
+    count = int(_value(read, ("clock",), 0))
+    page: Name = ("clock", str(count // CLOCK_PAGE))
+    rows = _value(read, page, [])
+    if body.size > index:
+        raise Refused("clock", value=body.size, expected="a checkpoint before its leaf", found=f"leaf {index}")
+    last = rows[-1] if rows else _value(read, ("clock", str(count // CLOCK_PAGE - 1)), [[0, 0]])[-1]
+    if body.size <= last[0] or body.time < last[1]:
+        found = f"size {body.size} at {body.time}"
+        raise Refused("clock", value=body.time, expected=f"after size {last[0]} at {last[1]}", found=found)
+    return Admission({page: cbor.encode([*rows, [body.size, body.time]]), ("clock",): cbor.encode(count + 1)})
+
+
+def _event(statement: Statement, index: int, read: Read) -> Admission:
+    member = signer(statement, index, Projected(read))
+    event = cast(Event, body_of(statement)).read()
+    step = step_of(event.biz_step, event.disposition)
+    if step is None:
+        words = f"{event.biz_step or '-'}/{event.disposition or '-'}"
+        raise Refused("unknown_step", value=words, expected="a bizStep and disposition of the table", found=words)
+    if not roles_for(step) & set(member.roles):
+        found = ", ".join(member.roles)
+        raise Refused("step_role", value=step, expected=" or ".join(sorted(roles_for(step))), found=found)
+    to = _destination(event.destination, step, read)
+    changes: Changes = {}
+    disputes: list[str] = []
+    refusals: list[history.Decision] = []
+    for pack in event.packs:
+        decision = _pack(statement, index, read, member, step, event.day, to, pack, changes)
+        if decision.outcome == "disputed":
+            disputes.append(pack.digital_link())
+        elif decision.outcome == "already":
+            refusals.append(decision)
+    if not changes:
+        found = f"your own earlier {step}: {refusals[0].found}"
+        raise Refused("already", value=statement.subject, expected=f"a pack not yet {step}", found=found)
+    return Admission(changes, tuple(disputes))
+
+
+def _pack(
+    statement: Statement,
+    index: int,
+    read: Read,
+    member: MemberRecord,
+    step: str,
+    day: str,
+    to: str | None,
+    pack: Identity,
+    changes: Changes,
+) -> history.Decision:
+    """Decide one pack's step and write what it changes."""
+    key = (pack.gtin or "", pack.batch or "", pack.serial or "")
+    batch = batch_record(read, *key[:2])
+    if batch is None:
+        raise Refused("unknown_batch", value=pack.batch, expected="an issued batch", found="no such batch")
+    if "maker" in member.roles and len(member.roles) == 1 and batch.issuer != member.member:
+        raise Refused("own_gtin", value=pack.gtin, expected="the maker's own packs", found=f"{batch.issuer}'s")
+    steps = steps_of(read, *key)
+    decision = history.decide(batch.issuer, steps, step, member.member)
+    if decision.outcome == "already":
+        return decision
+    applied = decision.outcome == "applies"
+    row = history.Step(
+        index=index, id=statement.id, step=step, day=day, country=member.country, member=member.member, to=to,
+        applied=applied,
+    )  # fmt: skip
+    changes["pack", *key] = encode_record([*steps, row])
+    if applied:
+        state = follow(history.custody(batch.issuer, steps).state, step)
+        changes["state", *key] = bytes([STATES[state or "active"]])
+    return decision
+
+
+def _destination(destination: str | None, step: str, read: Read) -> str | None:
+    if step != "ship":
+        return None
+    to = (destination or "").removeprefix(MEMBER)
+    if not to or read(("member", to)) is None:
+        raise Refused("destination", value=destination, expected="an enrolled member", found=destination or "none")
+    return to
+
+
+_REDUCERS: Mapping[str, Callable[[Statement, int, Read], Admission]] = {
+    "enrol": _enrol,
+    "product": _product,
+    "batch": _batch,
+    "recall": _recall,
+    "clock": _clock,
+    "event": _event,
+}
