@@ -1,0 +1,274 @@
+"""judge(question, evidence, trust, now) -> Verdict. Total and pure: it checks every exhibit itself, and never raises.
+
+The order of belief: the checkpoint is the trusted log's; each statement is a leaf of it; its signer was entitled at
+that leaf, from the trusted genesis on; the answer is the node's, about this identity and this checkpoint, and names
+exactly the statements shown. What fails falls to *unverified*; what is a bad fact stands by itself.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from verifier.identity import Identity, expires_on
+from verifier.ledger import checkpoint as notes
+from verifier.ledger.checkpoint import Checkpoint
+from verifier.ledger.merkle import leaf_hash, verify_consistency, verify_inclusion
+from verifier.ledger.note import parse as parse_note
+from verifier.statements import serials
+from verifier.statements.answer import Answer
+from verifier.statements.batch import Batch
+from verifier.statements.envelope import Statement, read
+from verifier.statements.kinds import body_of
+from verifier.statements.product import Product
+from verifier.statements.recall import Recall
+from verifier.statements.roster import Roster, enrol, signer
+from verifier.verdict.evidence import Evidence, Exhibit
+from verifier.verdict.reasons import REASONS
+from verifier.verdict.trust import Trust
+from verifier.verdict.verdict import NO_ANSWERS, Ledger, Verdict, compose, plain
+
+SKEW_S = 300  # clocks differ; an answer further in the future than this is not believed
+ENROLLING = ("genesis", "member", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was scanned, who asks ("patient" today), and how many times the same code was read."""
+
+    identity: Identity
+    viewer: str = "patient"
+    reads: int = 1
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the exhibits proved so far. `codes` are reasons; the rest are facts that later checks lean on."""
+
+    codes: set[str] = field(default_factory=set)
+    checkpoint: Checkpoint | None = None
+    roster: Roster = field(default_factory=Roster)
+    ids: set[bytes] = field(default_factory=set)
+    signed: list[tuple[bytes, int]] = field(default_factory=list)
+    product: Product | None = None
+    batch: Batch | None = None
+    batch_index: int | None = None
+    recalls: list[Recall] = field(default_factory=list)
+    answer: Answer | None = None
+    answered_by: str | None = None
+
+
+def judge(question: Question, evidence: Evidence | None, trust: Trust, now: int) -> Verdict:
+    """The verdict on `question`, from `evidence` alone, at `now` (Unix seconds). Never raises."""
+    try:
+        return judge_strictly(question, evidence, trust, now)
+    except Exception:  # total by promise; tests call judge_strictly, so that no fault hides behind this
+        return plain("broken_evidence", question.identity, now)
+
+
+def judge_strictly(question: Question, evidence: Evidence | None, trust: Trust, now: int) -> Verdict:
+    """As `judge`, letting a fault of our own through."""
+    identity = question.identity
+    if short := _short(identity):
+        return plain(short, identity, now)
+    if evidence is None:
+        return plain("unreached", identity, now)
+    found = Findings()
+    found.checkpoint = _checkpoint(evidence, trust, found.codes)
+    if found.checkpoint is not None:
+        for exhibit in evidence.statements:
+            _admit(exhibit, found, trust, identity)
+        if list(evidence.statements) != sorted(evidence.statements, key=lambda exhibit: exhibit.index):
+            found.codes.add("broken_evidence")
+        _answer(question, evidence, found, now, trust.max_age_s)
+        _issue(identity, evidence, found)
+    _bad_facts(question, found, now)
+    return _conclude(question, found, now)
+
+
+def _short(identity: Identity) -> str | None:
+    """The reason of an identity that no pack's evidence can be about."""
+    if identity.gtin is None:
+        return "not_a_pack"
+    if identity.serial is None:
+        return "no_serial"
+    return "incomplete" if identity.batch is None or identity.expiry is None else None
+
+
+def _checkpoint(evidence: Evidence, trust: Trust, codes: set[str]) -> Checkpoint | None:
+    """The evidence's checkpoint, signed by the trusted log and no contradiction of the highest one seen."""
+    if evidence.checkpoint is None:
+        codes.add("missing_state")
+        return None
+    try:
+        now = notes.open(evidence.checkpoint, trust.policy)
+        if len(parse_note(evidence.checkpoint).signatures) != 1:
+            raise ValueError("signatures that no one here can check")
+        seen = notes.open(trust.checkpoint, trust.policy) if trust.checkpoint else None
+        growth = evidence.growth
+        if growth is not None:
+            verify_consistency(growth.size, now.size, growth.path, growth.root, now.root)
+    except ValueError:
+        codes.add("broken_evidence")
+        return None
+    if seen is not None and seen.size == now.size and seen.root != now.root:
+        codes.add("checkpoint_refused")
+    if seen is not None and 0 < seen.size < now.size:
+        if growth is None or growth.size != seen.size:
+            codes.add("missing_growth")
+        elif growth.root != seen.root:
+            codes.add("checkpoint_refused")
+    return now
+
+
+def _admit(exhibit: Exhibit, found: Findings, trust: Trust, identity: Identity) -> None:
+    """Believe one statement: it is the leaf it says, and its signer was entitled there. Otherwise: broken evidence."""
+    checkpoint = found.checkpoint
+    try:
+        statement = read(exhibit.raw)
+        if statement.raw != exhibit.raw or statement.id in found.ids or checkpoint is None:
+            raise ValueError("an exhibit twice, or with unprotected headers")
+        leaf = leaf_hash(statement.id)
+        verify_inclusion(leaf, exhibit.index, checkpoint.size, exhibit.path, checkpoint.root)
+        if (exhibit.index == 0) != (statement.id == trust.genesis):
+            raise ValueError("another genesis")
+        _enter(statement, exhibit.index, found, identity)
+    except ValueError:
+        found.codes.add("broken_evidence")
+    else:
+        found.ids.add(statement.id)
+
+
+def _enter(statement: Statement, index: int, found: Findings, identity: Identity) -> None:
+    """Add a proven statement to what is known; raises Refused where its signer was not entitled."""
+    if statement.kind in ENROLLING:
+        records = enrol(statement, index, found.roster)
+        body = body_of(statement)
+        found.roster = found.roster.with_records(records, getattr(body, "threshold", found.roster.k))
+        return
+    signer(statement, index, found.roster)
+    body = body_of(statement)
+    if getattr(body, "gtin", None) != identity.gtin:
+        raise ValueError("about another product")
+    if isinstance(body, Product):
+        found.product = body
+    elif isinstance(body, Batch):
+        if body.batch != identity.batch:
+            raise ValueError("about another batch")
+        found.batch, found.batch_index = body, index
+    elif isinstance(body, Recall):
+        found.recalls.append(body)
+    else:
+        raise ValueError("a kind that is no exhibit about a pack")
+    found.signed.append((statement.kid, index))
+
+
+def _answer(question: Question, evidence: Evidence, found: Findings, now: int, max_age_s: int) -> None:
+    """Believe the node's answer if its key is an answer key, and it is about this identity and this checkpoint."""
+    if evidence.answer is None:
+        found.codes.add("missing_state")
+        return
+    checkpoint = found.checkpoint
+    try:
+        statement = read(evidence.answer)
+        if checkpoint is None or statement.kind != "answer" or statement.raw != evidence.answer:
+            raise ValueError("no answer")
+        member = signer(statement, checkpoint.size - 1, found.roster)
+        body = body_of(statement)
+        if not isinstance(body, Answer) or (body.size, body.root) != (checkpoint.size, checkpoint.root):
+            raise ValueError("an answer about another checkpoint")
+    except ValueError:
+        found.codes.add("broken_evidence" if found.roster.keys else "missing_keys")
+        return
+    found.signed.append((statement.kid, checkpoint.size))
+    found.answered_by = member.name
+    if body.identity != question.identity.digital_link():
+        found.codes.add("other_identity")
+    elif body.time > now + SKEW_S:
+        found.codes.add("broken_evidence")
+    else:
+        found.answer = body
+        if body.time + max_age_s < now:
+            found.codes.add("stale")
+        if set(body.applies) != found.ids:
+            found.codes.add("missing_recalls" if set(body.applies) > found.ids else "broken_evidence")
+
+
+def _issue(identity: Identity, evidence: Evidence, found: Findings) -> None:
+    """The pack was issued: its serial is under the root that the maker signed, with this expiry."""
+    if found.answer is not None and found.answer.state in ("unknown", "not_registered"):
+        return
+    if found.batch is None or evidence.serial is None or identity.serial is None:
+        found.codes.add("missing_issue")
+    elif not serials.check(evidence.serial, identity.serial.encode(), found.batch.k, found.batch.root):
+        found.codes.add("broken_evidence")
+    elif found.batch.expiry != identity.expiry:
+        found.codes.add("other_identity")
+
+
+def _bad_facts(question: Question, found: Findings, now: int) -> None:
+    """Facts that stand by themselves: recalls, expiry, keys lost, and what the answer says of state and custody."""
+    identity, codes, answer = question.identity, found.codes, found.answer
+    for kid, index in found.signed:
+        key = found.roster.key(kid)
+        if key is not None and key.compromised_since is not None and index >= key.compromised_since:
+            codes.add("key_compromised")
+    for recall in found.recalls:
+        if recall.covers(identity.batch, identity.serial):
+            whole = "withdrawn" if recall.batches is None else "recall_patient"
+            codes.add(whole if recall.depth == "patients" else "recall_pharmacy")
+    if found.batch is not None and identity.expiry is not None:
+        today = datetime.fromtimestamp(now, UTC).date()
+        if expires_on(identity.expiry, today) < today:
+            codes.add("expired")
+    if answer is None:
+        return
+    codes.update(STATE_REASONS.get(answer.state, ()))
+    if answer.state == "unknown" and question.reads > 1 and _is_maker(found, identity):
+        codes.add("unknown_confirmed")
+    if any(stop.gap_before for stop in answer.custody):
+        codes.add("gap")
+    if answer.disputes:
+        codes.add("disputed")
+
+
+STATE_REASONS = {
+    "supplied": ("dispensed",),
+    "destroyed": ("destroyed",),
+    "stolen": ("stolen",),
+    "unknown": ("unknown",),
+    "not_registered": ("not_registered",),
+}
+
+
+def _is_maker(found: Findings, identity: Identity) -> bool:
+    prefixes = found.roster.prefixes()
+    owner = next((m for p, m in prefixes.items() if identity.gtin and identity.gtin[1:].startswith(p)), None)
+    record = found.roster.member(owner) if owner else None
+    return record is not None and record.name == found.answered_by
+
+
+def _conclude(question: Question, found: Findings, now: int) -> Verdict:
+    """Genuine only if nothing is missing and nothing is wrong; then the three answers and the facts to show."""
+    answer, checkpoint = found.answer, found.checkpoint
+    sound = not any(REASONS[code].outcome == "unverified" for code in found.codes)
+    if sound and answer is not None and answer.state == "active":
+        clean = not found.codes
+        found.codes.update({"genuine", "not_recorded"} if clean else ())
+    issued = sound and found.batch is not None
+    known = {
+        "what": "yes" if issued else "unknown",
+        "hands": "yes" if issued and answer is not None else "unknown",
+        "use": "yes" if issued else "unknown",
+    }
+    ledger = None
+    if checkpoint is not None:
+        ledger = Ledger(found.batch_index, checkpoint.size, checkpoint.root, 0, "none", found.answered_by)
+    return compose(
+        found.codes or {"unverified"},
+        known if sound else NO_ANSWERS,
+        question.identity,
+        now,
+        product=found.product.name if found.product else None,
+        custody=tuple(answer.custody) if answer else (),
+        ledger=ledger,
+        as_of=answer.time if answer else None,
+    )

@@ -1,0 +1,72 @@
+"""The catalogue of reasons: code, outcome, rank, question, words, next step. A verdict is its gravest reason.
+
+The rows stand in reasons.json, which the browser reads too; nothing is worded anywhere else.
+
+>>> worst(["genuine", "expired"])
+'expired'
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+
+OUTCOMES = ("genuine", "unverified", "caution", "do_not_use")
+QUESTIONS = ("what", "hands", "use")
+LANGUAGES = ("fr", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One row. `rank` decides among reasons of one outcome; `words` are (headline, sentence) by language."""
+
+    code: str
+    outcome: str
+    rank: int
+    question: str
+    step: str
+    words: dict[str, tuple[str, str]]
+
+    @property
+    def gravity(self) -> tuple[int, int]:
+        """Orders reasons: the outcome first, then the rank."""
+        return OUTCOMES.index(self.outcome), self.rank
+
+
+_TABLE = json.loads(files("verifier.verdict").joinpath("reasons.json").read_text("utf-8"))
+STEPS: dict[str, dict[str, str]] = _TABLE["steps"]
+REASONS = {
+    row["code"]: Reason(
+        row["code"],
+        row["outcome"],
+        row["rank"],
+        row["question"],
+        row["step"],
+        {language: (row[language]["headline"], row[language]["sentence"]) for language in LANGUAGES},
+    )
+    for row in _TABLE["reasons"]
+}
+
+
+def sort(codes: Iterable[str]) -> tuple[str, ...]:
+    """The codes, each once, gravest first."""
+    return tuple(sorted(set(codes), key=lambda code: REASONS[code].gravity, reverse=True))
+
+
+def worst(codes: Iterable[str]) -> str:
+    """The gravest code."""
+    return sort(codes)[0]
+
+
+def words(code: str, language: str) -> dict[str, str]:
+    """A reason as every door shows it."""
+    reason = REASONS[code]
+    headline, sentence = reason.words[language]
+    return {
+        "code": code,
+        "outcome": reason.outcome,
+        "question": reason.question,
+        "headline": headline,
+        "sentence": sentence,
+        "next_step": STEPS[reason.step][language],
+    }

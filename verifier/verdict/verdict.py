@@ -1,0 +1,119 @@
+"""The verdict: a value, and the JSON that every door gives of it. What it means is decided in judge."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from verifier.identity import Identity
+from verifier.statements.answer import Stop
+from verifier.verdict.reasons import QUESTIONS, REASONS, sort, words
+
+NO_ANSWERS: Mapping[str, str] = dict.fromkeys(QUESTIONS, "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """How we know: the batch's leaf, the checkpoint, who answered, and how many witnesses stand behind it."""
+
+    index: int | None
+    size: int
+    root: bytes
+    witnesses: int
+    policy: str
+    answered_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`reasons` are codes, gravest first, never empty; times are Unix seconds."""
+
+    reasons: tuple[str, ...]
+    answers: Mapping[str, str]
+    identity: Identity | None
+    checked_at: int
+    product: str | None = None
+    custody: tuple[Stop, ...] = ()
+    ledger: Ledger | None = None
+    as_of: int | None = None
+    others: tuple["Verdict", ...] = ()
+
+    @property
+    def outcome(self) -> str:
+        """The outcome of the gravest reason."""
+        return REASONS[self.reasons[0]].outcome
+
+    def with_others(self, others: tuple["Verdict", ...]) -> "Verdict":
+        """The same verdict, beside those of the other codes in the photo."""
+        return replace(self, others=others)
+
+
+def plain(code: str, identity: Identity | None, now: int) -> Verdict:
+    """A verdict of one reason and no evidence: what a scan that reaches no ledger says."""
+    return compose({code}, dict(NO_ANSWERS), identity, now)
+
+
+def compose(codes: set[str], known: Mapping[str, str], identity: Identity | None, now: int, **facts: Any) -> Verdict:
+    """Fold reasons into a verdict: each can only worsen the answer to its own question; `use` follows all."""
+    reasons = sort(codes)
+    answers = dict(known)
+    for reason in (REASONS[code] for code in reasons):
+        if reason.outcome == "do_not_use":
+            answers[reason.question] = "no"
+        elif reason.outcome != "genuine" and answers[reason.question] == "yes":
+            answers[reason.question] = "unknown"
+    outcome = REASONS[reasons[0]].outcome
+    if outcome != "genuine":
+        answers["use"] = "no" if outcome == "do_not_use" else "unknown"
+    return Verdict(reasons, answers, identity, now, **facts)
+
+
+def to_json(verdict: Verdict, language: str) -> dict[str, Any]:
+    """The JSON of every door that judges (DESIGN, "The verdict"), worded in `language` ("fr" or "en")."""
+    ledger = verdict.ledger
+    return {
+        "outcome": verdict.outcome,
+        "answers": dict(verdict.answers),
+        "reasons": [words(code, language) for code in verdict.reasons],
+        "identity": identity_json(verdict.identity, verdict.product) if verdict.identity else None,
+        "custody": [
+            {"step": s.step, "day": s.day, "country": s.country, "gap_before": s.gap_before} for s in verdict.custody
+        ],
+        "ledger": {
+            "index": ledger.index,
+            "size": ledger.size,
+            "root": b64encode(ledger.root).decode(),
+            "witnesses": ledger.witnesses,
+            "anchor": None,
+            "policy": ledger.policy,
+            "answered_by": ledger.answered_by,
+        }
+        if ledger
+        else None,
+        "as_of": utc(verdict.as_of) if verdict.as_of is not None else None,
+        "checked_at": utc(verdict.checked_at),
+        "others": [to_json(other, language) for other in verdict.others],
+    }
+
+
+def identity_json(identity: Identity, product: str | None) -> dict[str, Any]:
+    """An identity as the doors show it: the elements, and the text to compare with the box."""
+    return {
+        "gtin": identity.gtin,
+        "batch": identity.batch,
+        "serial": identity.serial,
+        "expiry": identity.expiry,
+        "digital_link": identity.digital_link(),
+        "human": [list(row) for row in identity.human()],
+        "product": product,
+    }
+
+
+def utc(seconds: int) -> str:
+    """Unix seconds as RFC 3339.
+
+    >>> utc(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
