@@ -1,0 +1,215 @@
+"""gather: Identity -> Evidence. The one step between pixels and page that touches the world.
+
+One Lua call takes a snapshot of all that is mutable; what is immutable (statements, proofs) is remembered by its
+bytes. It concludes nothing: what it gathers is judged as if a stranger had sent it. State is never remembered.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, cast
+
+import cbor2
+import redis
+
+from verifier.identity import Identity
+from verifier.ledger import checkpoint as notes
+from verifier.ledger import tiles
+from verifier.ledger.checkpoint import Checkpoint
+from verifier.ledger.policy import Policy
+from verifier.state.keys import BatchRecord, Name
+from verifier.state.pack import Standing, standing
+from verifier.state.replay import Projected
+from verifier.statements import buckets, serials
+from verifier.statements.answer import Answer
+from verifier.statements.envelope import read, sign
+from verifier.statements.serials import SerialProof
+from verifier.store import layout
+from verifier.store.log import LogStore
+from verifier.store.projection import reader
+from verifier.verdict.evidence import Evidence, Exhibit, Growth
+
+_LUA = files("verifier.store").joinpath("gather.lua").read_text("utf-8")
+
+
+class NotReady(RuntimeError):
+    """The ledger cannot answer now: nothing published yet, or its projection is being rebuilt. HTTP 503."""
+
+
+class StaleSnapshot(RuntimeError):
+    """A statement lies past the snapshot's checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Who answers: a registry member, with the seed of its enrolled answer key."""
+
+    member: str
+    seed: bytes
+    kid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    checkpoint: bytes
+    note: Checkpoint
+    keyring: bytes
+    product: bytes | None
+    recalls: tuple[bytes, ...]
+    batch: BatchRecord | None
+    standing: Standing | None
+    bucket: bytes | None
+    siblings: tuple[bytes, ...]
+
+
+class Gatherer:
+    """Gathers evidence about packs. `openings` gives a batch's secret by its statement id, or None."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        policy: Policy,
+        answerer: Answerer,
+        openings: Callable[[bytes], bytes | None],
+    ) -> None:
+        self.client, self.policy, self.answerer, self.openings = client, policy, answerer, openings
+        self.log = LogStore(client)
+        self._script = client.register_script(_LUA)
+        self._chains: tuple[bytes, dict[bytes, tuple[bytes, ...]]] = (b"", {})
+        self._note: tuple[bytes, Checkpoint | None] = (b"", None)
+
+    def gather(self, identity: Identity, now: int, since: int | None = None) -> Evidence:
+        """Everything known of a pack that carries all four elements, answered at `now`; `since` asks for the proof of
+        growth from a smaller checkpoint. Raises NotReady, or redis.RedisError."""
+        for _ in range(3):  # a key enrolled between the snapshot and the reading of its chain: look again
+            try:
+                return self._gather(identity, now, since)
+            except StaleSnapshot:
+                continue
+        raise NotReady("the ledger is changing faster than it can be read")
+
+    def _gather(self, identity: Identity, now: int, since: int | None) -> Evidence:
+        seen = self._snapshot(identity)
+        proof, state = self._issue(identity, seen)
+        roots = [row for row in (seen.product, *seen.recalls) if row is not None]
+        if proof is not None and seen.batch is not None:
+            roots.append(seen.batch.id)
+        exhibits = self._exhibits(roots, seen)
+        answer = self._answer(identity, seen, state, exhibits, now) if state is not None else None
+        return Evidence(seen.checkpoint, exhibits, proof, answer, self._growth(since, seen.note))
+
+    def forget(self) -> None:
+        """Empty what is remembered of the immutable (benchmarks of a cold scan)."""
+        self.log = LogStore(self.client)
+        self._chains, self._note = (b"", {}), (b"", None)
+
+    def _snapshot(self, identity: Identity) -> _Snapshot:
+        gtin, serial = identity.gtin or "", identity.serial or ""
+        lot = (gtin, identity.batch or "")
+        names: list[Name] = [("keyring",), ("product", gtin), ("recalls", gtin), ("batch", *lot), ("recalls", *lot)]
+        names += [("pack", *lot, serial), ("heap", *lot)]
+        keys = [layout.CHECKPOINT, layout.PROJECTED, *(layout.derived(name) for name in names)]
+        hint = int.from_bytes(sha256(serial.encode()).digest()[:4], "big")
+        row = cast(list[Any], self._script(keys=keys, args=[hint, layout.buckets(*lot)]))
+        checkpoint, projected, keyring, product, whole, batch, of_lot, steps, bucket, path = row
+        note = self._opened(checkpoint)
+        if note is None or projected is None or int.from_bytes(projected, "big") != note.size:
+            raise NotReady("the ledger is not ready to answer: nothing published, or its projection is being rebuilt")
+        recalls = [cbor2.loads(value) for value in (whole, of_lot) if value is not None]
+        record = BatchRecord(*cbor2.loads(batch)) if batch else None
+        return _Snapshot(
+            checkpoint=checkpoint,
+            note=note,
+            keyring=keyring or b"",
+            product=cbor2.loads(product)[1] if product else None,
+            recalls=tuple(row[1] for rows in recalls for row in rows),
+            batch=record,
+            standing=standing(record, steps) if record else None,
+            bucket=bucket,
+            siblings=tuple(path[i : i + 32] for i in range(0, len(path), 32)),
+        )
+
+    def _opened(self, checkpoint: bytes | None) -> Checkpoint | None:
+        """The checkpoint, its signature checked once for the same bytes."""
+        if checkpoint is None:
+            return None
+        if self._note[0] != checkpoint:
+            self._note = (checkpoint, notes.open(checkpoint, self.policy))
+        return self._note[1]
+
+    def _issue(self, identity: Identity, seen: _Snapshot) -> tuple[SerialProof | None, str | None]:
+        """The pack's serial proof and state. (None, None): not to be answered, the bucket is absent or disagrees with
+        the root the maker signed; a serial slipped into Redis by hand ends here."""
+        if seen.product is None:
+            return None, "not_registered"
+        batch, stands, serial = seen.batch, seen.standing, (identity.serial or "").encode()
+        if batch is None or stands is None:
+            return None, "unknown"
+        secret = self.openings(batch.id)
+        if secret is None or seen.bucket is None:
+            return None, None
+        index = serials.bucket_of(serial, batch.k)
+        found, states = buckets.unpack_bucket(seen.bucket)
+        digest = serials.bucket_digest(index, found, secret)
+        if serials.root_from_bucket(index, digest, seen.siblings) != batch.root:
+            return None, None
+        proof = serials.prove(serial, found, secret, seen.siblings, index)
+        if proof is None or batch.expiry != identity.expiry:
+            return None, "unknown"
+        return (proof, stands.state) if states[proof.position] == stands.code else (None, None)
+
+    def _exhibits(self, roots: list[bytes], seen: _Snapshot) -> tuple[Exhibit, ...]:
+        """The statements `roots` and those that make their signers entitled, each with its proof, by leaf index."""
+        wanted = set(self._chain(self.answerer.kid, seen.keyring)) | set(roots)
+        for root in roots:
+            wanted.update(self._chain(read(self._leaf(root)[1]).kid, seen.keyring))
+        leaves = sorted(self._leaf(wanted_id) for wanted_id in wanted)
+        if leaves[-1][0] >= seen.note.size:
+            raise StaleSnapshot
+        return tuple(Exhibit(index, raw, self.log.path(index, seen.note.size)) for index, raw in leaves)
+
+    def _leaf(self, statement_id: bytes) -> tuple[int, bytes]:
+        leaf = self.log.leaf(statement_id)
+        if leaf is None:
+            raise NotReady(f"statement {statement_id.hex()} is named by the projection but not in the log")
+        return leaf
+
+    def _chain(self, kid: bytes, keyring: bytes) -> tuple[bytes, ...]:
+        """The ids that enrol a key and its member, from the genesis on. Remembered while no key changed."""
+        at, chains = self._chains
+        if at != keyring:
+            chains = {}
+            self._chains = (keyring, chains)
+        if kid not in chains:
+            directory = Projected(reader(self.client))
+            key = directory.key(kid)
+            member = directory.member(key.member) if key else None
+            genesis = self.log.ids(0, 1)
+            chains[kid] = tuple({*genesis, *(key.statements if key else ()), *(member.statements if member else ())})
+        return chains[kid]
+
+    def _answer(
+        self, identity: Identity, seen: _Snapshot, state: str, exhibits: tuple[Exhibit, ...], now: int
+    ) -> bytes:
+        """The signed answer: the state, and the id of every statement that applies."""
+        stands = seen.standing if state not in ("unknown", "not_registered") else None
+        answer = Answer(
+            identity=identity.digital_link(),
+            size=seen.note.size,
+            root=seen.note.root,
+            time=now,
+            state=state,  # type: ignore[arg-type]  # the words are the Literal's: transitions.json and the two above
+            applies=sorted(read(exhibit.raw).id for exhibit in exhibits),
+            withheld=sorted(stands.events) if stands else [],
+            custody=list(stands.stops) if stands else [],
+            disputes=stands.disputes if stands else 0,
+        )
+        who = self.answerer
+        return sign("answer", who.member, answer.identity, now, answer.encode(), who.seed).raw
+
+    def _growth(self, since: int | None, note: Checkpoint) -> Growth | None:
+        if since is None or not 0 < since < note.size:
+            return None
+        path = tuple(tiles.consistency_path(since, note.size, self.log.tile))
+        return Growth(since, tiles.root(since, self.log.tile), path)

@@ -1,0 +1,79 @@
+"""Every Redis key there is. Nothing else in the house spells one.
+
+{log}:checkpoint          the published signed note                {log}:queue   statements waiting, with reply keys
+{log}:projected           u64: leaves the projection has followed  {log}:reply:* one answer each, expiring
+{log}:tile:<L>:<N>        up to 256 hashes (C2SP tlog-tiles)       {log}:lease   who sequences, with its epoch
+{log}:entries:<N>         up to 256 statement ids                  {log}:epoch   the fencing counter
+{log}:body:<id>           the statement                            {log}:index:<id>  its leaf, u64
+s:...                     the projection: rebuilt from the above bit for bit (state/keys names it)
+s:{gtin:batch}:b:<u32>    a bucket: serials, a state byte each     s:{gtin:batch}:heap  its tree's hashes
+"""
+
+from verifier.state.keys import Name
+
+CHECKPOINT = b"{log}:checkpoint"
+PROJECTED = b"{log}:projected"
+QUEUE = b"{log}:queue"
+LEASE = b"{log}:lease"
+EPOCH = b"{log}:epoch"
+DERIVED = b"s:*"
+
+
+def tile(level: int, number: int) -> bytes:
+    """A tile of hashes."""
+    return b"{log}:tile:%d:%d" % (level, number)
+
+
+def entries(number: int) -> bytes:
+    """A run of 256 statement ids."""
+    return b"{log}:entries:%d" % number
+
+
+def body(statement_id: bytes) -> bytes:
+    """A statement's bytes."""
+    return b"{log}:body:" + statement_id
+
+
+def index(statement_id: bytes) -> bytes:
+    """A statement's leaf index."""
+    return b"{log}:index:" + statement_id
+
+
+def reply(token: bytes) -> bytes:
+    """Where the node answers one waiting registration."""
+    return b"{log}:reply:" + token
+
+
+def derived(name: Name) -> bytes:
+    """The key of a projected name; all of a batch's share a hash tag.
+
+    >>> derived(("batch", "09521234000013", "L1"))
+    b's:{09521234000013:L1}:batch'
+    >>> derived(("member", "acme"))
+    b's:member:acme'
+    """
+    kind, *rest = name
+    if kind in ("batch", "pack", "recalls", "bucket", "heap") and len(rest) >= 2:
+        return lot(rest[0], rest[1]) + {"pack": b"p:", "bucket": b"b:"}.get(kind, kind.encode()) + _tail(kind, rest[2:])
+    return b":".join([b"s", *(part.encode() for part in name)])
+
+
+def lot(gtin: str, batch: str) -> bytes:
+    """The prefix of everything about one batch."""
+    return b"s:{%s:%s}:" % (gtin.encode(), batch.encode())
+
+
+def buckets(gtin: str, batch: str) -> bytes:
+    """The prefix of a batch's bucket keys; the bucket's u32 follows."""
+    return lot(gtin, batch) + b"b:"
+
+
+def _tail(kind: str, rest: list[str]) -> bytes:
+    if kind == "bucket":
+        return int(rest[0]).to_bytes(4, "big")
+    return b":".join(part.encode() for part in rest)
+
+
+def nonce(kid: bytes, word: str) -> bytes:
+    """A signed request's nonce, kept while the request would still be fresh."""
+    return b"nonce:" + kid + word.encode()

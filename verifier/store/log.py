@@ -1,0 +1,100 @@
+"""The log as Redis keeps it: tiles, ids, bodies, checkpoint. Reads of what is immutable are remembered in the process.
+
+Only what lies below the published size is ever read: a crash may leave more behind, and it means nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from hashlib import sha256
+
+import redis
+
+from verifier.ledger import tiles
+from verifier.ledger.merkle import leaf_hash
+from verifier.store import layout
+
+ID = 32
+WIDTH = 256
+
+
+class LogStore:
+    """Reads and prepares writes of the log. Not shared between processes; safe between threads."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+        self._tile = lru_cache(maxsize=4096)(self._read_tile)
+        self._paths: tuple[int, dict[int, tuple[bytes, ...]]] = (-1, {})
+        self._leaf = lru_cache(maxsize=8192)(self._read_leaf)
+
+    def checkpoint(self) -> bytes | None:
+        """The published signed note, or None before the first."""
+        return _bytes(self.client.get(layout.CHECKPOINT))
+
+    def tile(self, level: int, number: int, width: int) -> bytes:
+        """The first `width` hashes of a tile: immutable once below the published size (a ReadTile)."""
+        return self._tile(level, number, width)
+
+    def _read_tile(self, level: int, number: int, width: int) -> bytes:
+        value = _bytes(self.client.getrange(layout.tile(level, number), 0, width * ID - 1)) or b""
+        if len(value) != width * ID:
+            raise LookupError(f"tile {level}/{number}: expected {width} hashes, found {len(value) // ID}")
+        return value
+
+    def path(self, index: int, size: int) -> tuple[bytes, ...]:
+        """The inclusion path of a leaf in the tree of `size`."""
+        at, paths = self._paths
+        if at != size:
+            paths = {}
+            self._paths = (size, paths)
+        if index not in paths:
+            paths[index] = tuple(tiles.inclusion_path(index, size, self.tile))
+        return paths[index]
+
+    def ids(self, start: int, end: int) -> list[bytes]:
+        """The statement ids of leaves start..end-1."""
+        runs = range(start // WIDTH, -(-end // WIDTH))
+        values = [_bytes(v) or b"" for v in self.client.mget([layout.entries(n) for n in runs])] if runs else []
+        joined = b"".join(values)
+        offset = start - (start // WIDTH) * WIDTH
+        found = [joined[i : i + ID] for i in range(offset * ID, (offset + end - start) * ID, ID)]
+        if any(len(item) != ID for item in found):
+            raise LookupError(f"entries {start} to {end}: expected {end - start} ids, found fewer")
+        return found
+
+    def leaf(self, statement_id: bytes) -> tuple[int, bytes] | None:
+        """A registered statement: its leaf index and its bytes; None if it is not registered."""
+        try:
+            return self._leaf(statement_id)
+        except LookupError:
+            return None
+
+    def _read_leaf(self, statement_id: bytes) -> tuple[int, bytes]:
+        index, raw = (_bytes(v) for v in self.client.mget([layout.index(statement_id), layout.body(statement_id)]))
+        if index is None or raw is None or sha256(raw).digest() != statement_id:
+            raise LookupError(f"no statement {statement_id.hex()}")
+        return int.from_bytes(index, "big"), raw
+
+    def bodies(self, ids: Sequence[bytes]) -> list[bytes]:
+        """The statements of these ids, hashed again; LookupError names the first gone or altered."""
+        values = [_bytes(v) for v in self.client.mget([layout.body(i) for i in ids])] if ids else []
+        for wanted, value in zip(ids, values, strict=True):
+            if value is None or sha256(value).digest() != wanted:
+                raise LookupError(
+                    f"statement {wanted.hex()}: expected its bytes, found {'others' if value else 'none'}"
+                )
+        return [value for value in values if value is not None]
+
+    def growth(self, size: int, ids: Iterable[bytes]) -> tuple[dict[bytes, bytes], bytes]:
+        """The keys to set (tiles and id runs) to grow the tree from `size` by `ids`, and the new root."""
+        added = list(ids)
+        grown, root = tiles.grow(size, [leaf_hash(i) for i in added], self.tile)
+        writes = {layout.tile(level, number): value for (level, number), value in grown.items()}
+        first = size // WIDTH
+        tail = b"".join(self.ids(first * WIDTH, size)) + b"".join(added)
+        for offset in range(0, len(tail), WIDTH * ID):
+            writes[layout.entries(first + offset // (WIDTH * ID))] = tail[offset : offset + WIDTH * ID]
+        return writes, root
+
+
+def _bytes(value: object) -> bytes | None:
+    return value if isinstance(value, bytes) else None
