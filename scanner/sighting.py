@@ -1,0 +1,91 @@
+"""Symbols become one Identity, or the reason why not. No pixels, no verdict: what the codes say and whether they agree.
+
+A symbol is a pack's only if its reader says so (content type gs1), if it is a retail code, or if it is a GS1
+Digital Link on a host we know. A link is parsed, never opened.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from verifier.identity import ForeignLink, Identity, IdentityError, digital_link, gs1, parse_text
+from verifier.identity.ai import KEYS
+
+from .decode import MATRIX, Symbol
+
+HOSTS = digital_link.HOSTS
+UNCLAIMED = {"empty": "nothing_read", "not_gs1": "not_a_pack"}
+# Why nothing could be made of what was read, gravest first: a broken pack code says more than a poster beside it.
+MISSES = ("codes_disagree", "malformed", "foreign_link", "not_a_pack", "nothing_read")
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """The Identity seen, the symbol that said it (None when typed), and every other symbol in the photo."""
+
+    identity: Identity
+    symbol: Symbol | None
+    others: tuple[Symbol, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """Why there is no Identity: `code` is one of MISSES, `detail` a sentence, `error` what the parser refused."""
+
+    code: str
+    detail: str
+    symbols: tuple[Symbol, ...] = ()
+    error: IdentityError | None = None
+
+
+def sight(symbols: Sequence[Symbol], hosts: frozenset[str] = HOSTS) -> Sighting | Miss:
+    """The one Identity these symbols say: 2D before retail, the fullest first; never a choice between two packs."""
+    every = tuple(symbols)
+    read = [(symbol, _parse(symbol, hosts)) for symbol in every]
+    said = [(symbol, one) for symbol, one in read if isinstance(one, Identity)]
+    misses = [one for _, one in read if isinstance(one, Miss)]
+    broken = [miss for miss in misses if miss.code == "malformed"]
+    if not any(symbol.format in MATRIX for symbol, _ in said) and broken:
+        return broken[0]  # a retail code must not stand in for a pack code that is wrong
+    if not said:
+        return min(misses, key=lambda miss: MISSES.index(miss.code), default=Miss("nothing_read", "No code was read."))
+    symbol, identity = max(said, key=lambda pair: (pair[0].format in MATRIX, len(pair[1].elements)))
+    for _, other in said:
+        if not agree(identity, other):
+            texts = " and ".join(one.text for one, _ in said)
+            return Miss("codes_disagree", f"Codes in one photo disagree: {texts}.", every)
+    return Sighting(identity, symbol, tuple(one for one in every if one is not symbol))
+
+
+def sight_text(text: str, symbology: str | None = None, hosts: frozenset[str] = HOSTS) -> Sighting | Miss:
+    """What was typed, or sent by a reader that names its symbology (ISO/IEC 15424, "]d2")."""
+    claims = symbology in gs1.SYMBOLOGIES
+    one = _try(lambda: gs1.parse(text) if claims else parse_text(text, hosts), (), claims)
+    return one if isinstance(one, Miss) else Sighting(one, None)
+
+
+def agree(one: Identity, other: Identity) -> bool:
+    """Whether two Identities can be of one thing: they share a key, and differ in none."""
+    mine, theirs = dict(one.elements), dict(other.elements)
+    shared = mine.keys() & theirs.keys()
+    return any(ai in shared for ai in KEYS) and all(mine[ai] == theirs[ai] for ai in shared)
+
+
+def _parse(symbol: Symbol, hosts: frozenset[str]) -> Identity | Miss:
+    if symbol.content_type == "gs1":
+        # Its own identifier first: content that begins with a second one is not GS1, and is refused as such.
+        return _try(lambda: gs1.parse(b"]d2" + symbol.content), (symbol,), claims=True)
+    if symbol.format not in MATRIX:
+        return _try(lambda: parse_text(symbol.text, hosts), (symbol,))
+    if symbol.text.lower().startswith(("https:", "http:")):
+        return _try(lambda: digital_link.parse(symbol.text, hosts), (symbol,))
+    return Miss("not_a_pack", "The code is not a GS1 code.", (symbol,))
+
+
+def _try(parse: Callable[[], Identity], symbols: tuple[Symbol, ...], claims: bool = False) -> Identity | Miss:
+    """The Identity, or the parser's refusal as a Miss that keeps it; what claims to be GS1 and is not is malformed."""
+    try:
+        return parse()
+    except ForeignLink as error:
+        return Miss("foreign_link", str(error), symbols, error)
+    except IdentityError as error:
+        return Miss("malformed" if claims else UNCLAIMED.get(error.code, "malformed"), str(error), symbols, error)
