@@ -1,0 +1,49 @@
+"""What is shown? HTTP only: doors for machines, pages for people. Nothing is judged here, and nothing is opened.
+
+`wire` puts the blueprints, the one shape of errors and the headers on an app; app.py opens the parts.
+"""
+
+from flask import Flask, Response, request
+
+from verifier.web import problem
+from verifier.web.desk import Desk
+from verifier.web.doors import api, health, register
+from verifier.web.pages import pages, prefers_page
+from verifier.web.pages.problems import explain
+
+IMAGE_LIMIT = 12 * 2**20 + 65_536  # a photo at its limit, and the form around it
+CSP = (
+    "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def wire(app: Flask, desk: Desk) -> Flask:
+    """Give `app` every door and page, over one desk."""
+    app.config["MAX_CONTENT_LENGTH"] = IMAGE_LIMIT
+    app.config["MAX_FORM_MEMORY_SIZE"] = 65_536
+    app.extensions["probatum"] = desk
+    for blueprint in (api.blueprint, register.blueprint, health.blueprint, pages):
+        app.register_blueprint(blueprint)
+
+    @app.errorhandler(Exception)
+    def failed(fault: Exception) -> Response:
+        told = problem.of(fault)
+        if prefers_page() and not request.path.startswith(("/api/", "/entries", "/deposits", "/vault")):
+            return app.make_response(explain(told))
+        return told.response()
+
+    @app.after_request
+    def headers(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return app

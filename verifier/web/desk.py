@@ -1,0 +1,166 @@
+"""The desk behind every door and page: a photo or a text in, a verdict out, by the river.
+
+photo -> grey pixels -> symbols -> Identity -> gather -> Evidence -> judge -> Verdict. Nothing is decided here.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from scanner import decode, photo, sighting
+from scanner.sighting import Miss, Sighting
+from verifier.identity import Identity
+from verifier.ledger.policy import Policy
+from verifier.ledger.policy import parse as parse_policy
+from verifier.node import keyfile
+from verifier.settings import Settings
+from verifier.statements.envelope import read
+from verifier.store.gather import Answerer, Gatherer, NotReady
+from verifier.vault import Vault
+from verifier.verdict.evidence import Evidence
+from verifier.verdict.judge import Question, judge
+from verifier.verdict.trust import Trust
+from verifier.verdict.verdict import Verdict, plain, to_json
+from verifier.web.problem import Problem, of
+
+MAX_AGE_S = 24 * 3600
+PLAIN = {"foreign_link": "foreign_link", "not_a_pack": "not_a_pack"}
+
+
+class Desk:
+    """One per web worker. `clock` gives Unix seconds."""
+
+    def __init__(self, settings: Settings, client: redis.Redis, clock: Callable[[], int]) -> None:
+        self.settings, self.client, self.clock = settings, client, clock
+        self.vault = Vault.open(settings.data / "vault", settings.vault_key)
+        self._remembered = lru_cache(maxsize=1024)(self._secret)
+
+    @cached_property
+    def trust(self) -> Trust:
+        """What this server believes: its own genesis and policy. Raises NotReady before there is a consortium."""
+        return trust_of(self.settings.data)
+
+    @cached_property
+    def gatherer(self) -> Gatherer:
+        """The way to the evidence. Raises NotReady before there is a consortium."""
+        path = self.settings.data / "node" / "answer.key"
+        if not path.exists():
+            raise NotReady("no consortium here yet: start with `python -m verifier serve --demo`")
+        key = keyfile.load(path)
+        return Gatherer(self.client, self.trust.policy, Answerer(key.member, key.seed, key.kid), self._opening)
+
+    def _opening(self, statement_id: bytes) -> bytes | None:
+        try:
+            return self._remembered(statement_id)
+        except LookupError:
+            return None
+
+    def _secret(self, statement_id: bytes) -> bytes:
+        secret = self.vault.get("batch", statement_id.hex())
+        if secret is None:
+            raise LookupError(statement_id.hex())
+        return secret
+
+    def sight_photo(self, data: bytes) -> Sighting | Miss:
+        """What a photo shows; raises PhotoError."""
+        return sighting.sight(decode.decode(photo.read_photo(data)), self.settings.hosts)
+
+    def sight_text(self, text: str, symbology: str | None) -> Sighting | Miss:
+        """What a typed or scanned text says."""
+        return sighting.sight_text(text, symbology, self.settings.hosts)
+
+    def check(self, seen: Sighting | Miss, viewer: str = "patient") -> Verdict:
+        """The verdict on what was seen; raises Problem where there is nothing to judge."""
+        now = self.clock()
+        if isinstance(seen, Miss):
+            return plain(self._miss(seen), None, now)
+        evidence = self.evidence(seen.identity) if complete(seen.identity) else None
+        return judge(Question(seen.identity, viewer), evidence, self.trust, now)
+
+    def evidence(self, identity: Identity, since: int | None = None) -> Evidence:
+        """The evidence of a pack; raises NotReady or redis.RedisError."""
+        return self.gatherer.gather(identity, self.clock(), since)
+
+    @staticmethod
+    def _miss(miss: Miss) -> str:
+        if miss.code in PLAIN:
+            return PLAIN[miss.code]
+        if miss.error is not None:
+            raise miss.error
+        raise MISSES[miss.code](miss)
+
+    def check_photo(self, data: bytes, viewer: str, lang: str) -> dict[str, Any]:
+        """The verdict JSON of a photo; raises Problem."""
+        with told():
+            return to_json(self.check(self.sight_photo(data), viewer), lang)
+
+    def check_text(self, text: str, symbology: str | None, lang: str, viewer: str = "patient") -> dict[str, Any]:
+        """The verdict JSON of a text; raises Problem."""
+        with told():
+            return to_json(self.check(self.sight_text(text, symbology), viewer), lang)
+
+    def demo(self) -> list[dict[str, Any]]:
+        """The demo images, in order; `outcome` is None where nothing is read; empty without a demo."""
+        listing = self.demo_folder / "expected.json"
+        if not listing.exists():
+            return []
+        rows: dict[str, dict[str, Any]] = json.loads(listing.read_text("utf-8"))
+        blank: dict[str, Any] = {"outcome": None, "reasons": []}
+        return [{"file": name, "label": Path(name).stem, **blank, **row} for name, row in rows.items()]
+
+    @property
+    def demo_folder(self) -> Path:
+        """Where the demo images are."""
+        return self.settings.data / "demo"
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn whatever fails inside into the Problem it is."""
+    try:
+        yield
+    except Exception as fault:
+        raise of(fault) from fault
+
+
+def complete(identity: Identity) -> bool:
+    """Whether an identity carries all four elements of a pack."""
+    return None not in (identity.gtin, identity.batch, identity.serial, identity.expiry)
+
+
+def trust_of(data: Path) -> Trust:
+    """The trust that a data folder holds: genesis and policy; raises NotReady before there is one."""
+    genesis, policy = data / "genesis.cose", data / "policy.txt"
+    if not (genesis.exists() and policy.exists()):
+        raise NotReady("no consortium here yet: start with `python -m verifier serve --demo`")
+    return Trust(read(genesis.read_bytes()).id, policy_of(data), MAX_AGE_S)
+
+
+def policy_of(data: Path) -> Policy:
+    """The log policy of a data folder."""
+    return parse_policy((data / "policy.txt").read_text("utf-8"))
+
+
+def deposit_folder(data: Path) -> Path:
+    """Where deposits are kept."""
+    return data / "deposits"
+
+
+def _nothing(_: Miss) -> Problem:
+    return Problem(
+        "nothing_read", 422, "No code was read in this picture.", expected="a sharp QR or DataMatrix", found="none"
+    )
+
+
+def _disagree(miss: Miss) -> Problem:
+    detail = "The codes in this picture are of different packs. Scan one pack at a time."
+    found = [symbol.text for symbol in miss.symbols]
+    return Problem("codes_disagree", 422, detail, expected="one pack", found=found)
+
+
+MISSES: dict[str, Callable[[Miss], Problem]] = {"nothing_read": _nothing, "codes_disagree": _disagree}

@@ -1,0 +1,1 @@
+"""Doors for machines: JSON, CBOR and notes in and out. People's pages are next door (web/pages)."""

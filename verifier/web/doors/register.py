@@ -1,0 +1,141 @@
+"""The registering doors. A write carries no password: a write *is* a signed statement, or a request signed by an
+enrolled key; what each refusal means is problem+json."""
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, jsonify, request
+
+from verifier.node import queue, signed_request
+from verifier.node.queue import Receipt
+from verifier.state.replay import Projected
+from verifier.statements.cbor import MAX_BYTES
+from verifier.statements.envelope import read
+from verifier.statements.errors import Refused
+from verifier.statements.kinds import KINDS
+from verifier.store import deposits, layout
+from verifier.store.projection import reader
+from verifier.web.desk import deposit_folder
+from verifier.web.doors.api import desk
+from verifier.web.problem import REFUSED_STATUS, Problem
+
+blueprint = Blueprint("register", __name__)
+STATUS = {"registered": 201, "known": 200, "disputed": 409}
+DEPOSIT_LIMIT = 256 * 2**20
+SECRET_LIMIT = 4096
+
+
+@blueprint.post("/entries")
+def register() -> Response:
+    """Register a statement (COSE_Sign1); answered when it is a durable, provable leaf. 201, or 200 if it was one."""
+    if (request.content_length or 0) > MAX_BYTES:
+        found = f"{request.content_length} bytes"
+        raise Problem("too_large", 413, "Too long.", expected=f"at most {MAX_BYTES} bytes", found=found)
+    receipt = queue.submit(desk().client, request.get_data())
+    if receipt.status in ("refused", "malformed"):
+        raise _refusal(receipt)
+    answer = jsonify(
+        {
+            "id": receipt.id.hex(),
+            "status": receipt.status,
+            "index": receipt.index,
+            "size": receipt.size,
+            **({"disputes": receipt.disputes} if receipt.disputes else {}),
+        }
+    )
+    answer.status_code = STATUS[receipt.status]
+    if receipt.status == "disputed":
+        answer = _dispute(receipt)
+    answer.headers["Location"] = f"/entries/{receipt.id.hex()}"
+    return answer
+
+
+def _refusal(receipt: Receipt) -> Problem:
+    status = 400 if receipt.status == "malformed" else REFUSED_STATUS.get(receipt.code, 403)
+    status = 413 if receipt.code == "too_large" else status
+    detail = f"{receipt.code.replace('_', ' ')}: expected {receipt.expected}, found {receipt.found}"
+    told = {"value": receipt.value, "expected": receipt.expected, "found": receipt.found}
+    return Problem(receipt.code, status, detail, **told)
+
+
+def _dispute(receipt: Receipt) -> Response:
+    """409 with its leaf: the statement stands, as a contradiction of what is recorded."""
+    detail = f"Registered as a dispute, leaf {receipt.index}: it contradicts what is recorded."
+    answer = Problem("disputed", 409, detail, value=receipt.disputes[0], found="another's earlier step").response()
+    fields = answer.get_json() | {"id": receipt.id.hex(), "index": receipt.index, "disputes": receipt.disputes}
+    again = jsonify(fields)
+    again.status_code, again.content_type = 409, "application/problem+json"
+    return again
+
+
+@blueprint.get("/entries/<entry>")
+def entry(entry: str) -> Response:
+    """A registered statement's bytes, if its kind is for anyone to read; the leaf index in `Probatum-Leaf`."""
+    if len(entry) != 64 or set(entry) - set("0123456789abcdef"):
+        raise Problem("entry", 400, "Not an id.", expected="64 lower-case hex digits", found=entry[:70])
+    leaf = desk().gatherer.log.leaf(bytes.fromhex(entry))
+    if leaf is None or KINDS[read(leaf[1]).kind].readers != "anyone":
+        raise Problem("entry_unknown", 404, "No entry with this id is open to you.", value=entry)
+    answer = Response(leaf[1], content_type="application/cose")
+    answer.headers["Probatum-Leaf"] = str(leaf[0])
+    answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return answer
+
+
+@blueprint.get("/checkpoint")
+def checkpoint() -> Response:
+    """The log's published checkpoint (C2SP tlog-tiles)."""
+    note = desk().gatherer.log.checkpoint()
+    if note is None:
+        raise Problem("not_ready", 503, "Nothing is published yet.")
+    answer = Response(note, content_type="text/plain; charset=utf-8")
+    answer.headers["Cache-Control"] = "no-cache"
+    return answer
+
+
+@blueprint.put("/deposits/<digest>")
+def deposit(digest: str) -> Response:
+    """Keep large bytes under their SHA-256; the request is signed by an enrolled key (its path names the hash)."""
+    _signed(body=None)
+    limit = request.content_length
+    if limit is None or limit > DEPOSIT_LIMIT:
+        found = "no length" if limit is None else f"{limit} bytes"
+        raise Problem("too_large", 413, "Too long.", expected=f"at most {DEPOSIT_LIMIT} bytes", found=found)
+    request.max_content_length = DEPOSIT_LIMIT
+    deposits.put(deposit_folder(desk().settings.data), digest, _chunks(), DEPOSIT_LIMIT)
+    answer = jsonify({"digest": digest})
+    answer.status_code = 201
+    return answer
+
+
+def _chunks() -> Iterator[bytes]:
+    while chunk := request.stream.read(1 << 16):
+        yield chunk
+
+
+@blueprint.put("/vault/batches/<batch>")
+def open_batch(batch: str) -> Response:
+    """Keep a batch's secret in the vault, before the batch is registered; signed by an enrolled maker's key."""
+    if (request.content_length or 0) > SECRET_LIMIT:
+        found = f"{request.content_length} bytes"
+        raise Problem("too_large", 413, "Too long.", expected=f"at most {SECRET_LIMIT} bytes", found=found)
+    secret = request.get_data()
+    _signed(body=secret)
+    if len(batch) != 64 or set(batch) - set("0123456789abcdef") or len(secret) != 32:
+        found = f"{len(batch)} characters and {len(secret)} bytes"
+        raise Problem("secret", 400, "Not a batch secret.", expected="a statement id and 32 bytes", found=found)
+    desk().vault.put("batch", batch, secret)
+    return Response(status=204)
+
+
+def _signed(body: bytes | None) -> None:
+    """Refuse a request that no enrolled member key signed freshly, or whose nonce was seen."""
+    client = desk().client
+    directory = Projected(reader(client))
+
+    def public(kid: bytes) -> bytes | None:
+        key = directory.key(kid)
+        return key.public if key is not None and key.until is None else None
+
+    signer = signed_request.verify(request.method, request.url, dict(request.headers), body, public)
+    if not client.set(layout.nonce(signer.kid, signer.nonce), b"", nx=True, ex=600):
+        raise Refused("replayed", value=signer.nonce, expected="a nonce never used", found="used before")

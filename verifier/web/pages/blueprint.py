@@ -1,0 +1,62 @@
+"""What every page shares: the blueprint, the words of the request's language, and what the pages ask of the house."""
+
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from flask import Blueprint, Response, current_app, request
+
+from verifier.web import words
+from verifier.web.words import language
+
+
+class Checks(Protocol):
+    """What the pages ask of the house, found at `app.extensions["probatum"]` (web/desk)."""
+
+    @property
+    def demo_folder(self) -> Path:
+        """Where the images named by `demo()` are."""
+
+    def check_photo(self, data: bytes, viewer: str, lang: str) -> dict[str, Any]:
+        """The verdict on the code in a photo, as verdict.to_json gives it; any fault is one that problem.of knows."""
+
+    def check_text(self, text: str, symbology: str | None, lang: str) -> dict[str, Any]:
+        """The verdict on a typed code, likewise."""
+
+    def demo(self) -> list[dict[str, Any]]:
+        """The demo images in the order to show them: `file`, and `outcome` with `reasons` where something is read."""
+
+
+pages = Blueprint("pages", __name__)
+
+
+def checks() -> Checks:
+    """The application's checks."""
+    return cast(Checks, current_app.extensions["probatum"])
+
+
+@pages.app_context_processor
+def vocabulary() -> dict[str, Any]:
+    """What every template may say: `t(key)`, and the words of dates and of keys that data names."""
+    lang = language()
+    return {
+        "lang": lang,
+        "languages": words.LANGUAGES,
+        "t": lambda key, **values: words.text(key, lang, **values),
+        "either": lambda key, fallback, **values: words.either(key, fallback, lang, **values),
+        "typeset": lambda text: words.typeset(text, lang),
+        "date": lambda day: words.date(day, lang),
+        "moment": lambda instant: words.moment(instant, lang),
+        "sentences": words.sentences,
+        "callable": words.callable_numbers,
+    }
+
+
+@pages.after_request
+def finish(response: Response) -> Response:
+    """A verdict is never cached: yesterday's green must not answer today. The language asked for is remembered."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Language"] = language()
+    response.vary.update(("Accept-Language", "Cookie"))
+    if request.args.get("lang") in words.LANGUAGES:
+        response.set_cookie(words.COOKIE, language(), max_age=31_536_000, httponly=True, samesite="Lax")
+    return response

@@ -1,0 +1,58 @@
+"""`/`: a photo or a typed code in, the verdict out. Its page shows the JSON of every door, and nothing else."""
+
+import shlex
+from datetime import date
+from typing import Any
+
+from flask import render_template, request
+
+from verifier.web.pages.blueprint import checks, pages
+from verifier.web.problem import Problem
+from verifier.web.words import expiry, language
+
+TYPED_LIMIT = 16_384  # characters; no code is this long, and an urlencoded form has no limit of its own
+# All that a pack's Digital Link repeats: a code that says more cannot be asked again by its link without losing some.
+REPEATABLE = {"(01)", "(10)", "(17)", "(21)"}
+
+
+@pages.get("/")
+def home() -> str:
+    """The one large action, and typed entry."""
+    return render_template("home.html")
+
+
+@pages.post("/")
+def scan() -> str:
+    """The verdict on the form's `image` or `text`."""
+    photo, typed = request.files.get("image"), request.form.get("text", "").strip()
+    data = photo.read() if photo else b""
+    if len(typed) > TYPED_LIMIT:
+        found = f"{len(typed)} characters"
+        raise Problem("too_large", 413, "Too long.", expected=f"at most {TYPED_LIMIT} characters", found=found)
+    if data:
+        return verdict_page(checks().check_photo(data, "patient", language()))
+    if typed:
+        return verdict_page(checks().check_text(typed, None, language()))
+    raise Problem("empty", 422, "The form is empty.", expected="a photo or a text", found="neither")
+
+
+def verdict_page(verdict: dict[str, Any]) -> str:
+    """The page of a verdict as JSON (verdict.to_json): its gravest reason fills the first screen."""
+    identity = verdict["identity"]
+    human = identity["human"] if identity else []
+    link = identity["digital_link"] if identity else None
+    today = date.fromisoformat(verdict["checked_at"][:10])
+    rows = [
+        (ai, value, expiry(value, today, language()) if ai == "17" else None)
+        for label, value in human
+        for ai in [label.strip("()")]
+    ]
+    return render_template(
+        "verdict.html",
+        verdict=verdict,
+        reason=verdict["reasons"][0],
+        rows=rows,
+        facts=[(ai, reading or value) for ai, value, reading in rows if ai in ("10", "17")],
+        again=link if {label for label, _ in human} <= REPEATABLE else None,
+        quoted=shlex.quote(link) if link else None,
+    )

@@ -1,0 +1,91 @@
+"""Every error a door gives is problem+json (RFC 9457): what was asked, what was expected, what was found.
+
+One table says which failure is which status. Never a stack trace; nothing here changes any state.
+"""
+
+import logging
+from typing import Any
+
+import redis
+from flask import Response, jsonify
+from werkzeug.exceptions import HTTPException
+
+from scanner.photo import PhotoError
+from verifier.identity import IdentityError
+from verifier.node.queue import Busy
+from verifier.statements.errors import Malformed, Refused
+from verifier.store.gather import NotReady
+
+log = logging.getLogger("probatum.web")
+
+
+class Problem(Exception):
+    """A refusal with its status; `type_code` is a stable word and ends the problem's type URI."""
+
+    def __init__(
+        self,
+        type_code: str,
+        status: int,
+        detail: str,
+        *,
+        title: str = "",
+        value: object = None,
+        expected: object = None,
+        found: object = None,
+    ) -> None:
+        super().__init__(detail)
+        self.type_code, self.status, self.detail = type_code, status, detail
+        self.title = title or type_code.replace("_", " ").capitalize()
+        self.value, self.expected, self.found = value, expected, found
+
+    def fields(self) -> dict[str, Any]:
+        """The members of the problem document."""
+        known = {"value": self.value, "expected": self.expected, "found": self.found}
+        base = {"type": f"/problems/{self.type_code}", "title": self.title, "status": self.status}
+        return {**base, "detail": self.detail, **{k: v for k, v in known.items() if v not in (None, "")}}
+
+    def response(self) -> Response:
+        """The HTTP answer."""
+        answer = jsonify(self.fields())
+        answer.status_code, answer.content_type = self.status, "application/problem+json"
+        answer.headers["Cache-Control"] = "no-store"
+        if self.status == 503:
+            answer.headers["Retry-After"] = "2"
+        return answer
+
+
+PHOTO_STATUS = {"too_large": 413, "too_many_pixels": 413, "not_an_image": 415}
+REFUSED_STATUS = {"already": 409, "batch_exists": 409, "already_enrolled": 409}
+STORE_DOWN = "The register cannot be reached just now. This says nothing about the pack. Try again in a moment."
+
+
+def of(fault: Exception) -> Problem:
+    """The problem that any exception is, by the table of this file."""
+    if isinstance(fault, Problem):
+        return fault
+    if isinstance(fault, PhotoError):
+        return _told(fault, PHOTO_STATUS.get(fault.code, 422))
+    if isinstance(fault, IdentityError):
+        return _told(fault, 422)
+    if isinstance(fault, Malformed):
+        return _told(fault, 413 if fault.code == "too_large" else 400)
+    if isinstance(fault, Refused):
+        return _told(fault, REFUSED_STATUS.get(fault.code, 403))
+    if isinstance(fault, Busy | NotReady):
+        return Problem("not_ready", 503, str(fault))
+    if isinstance(fault, redis.RedisError):
+        return Problem("store_down", 503, STORE_DOWN)
+    if isinstance(fault, HTTPException):
+        code = fault.name.lower().replace(" ", "_").replace("'", "")
+        return Problem(code, fault.code or 500, fault.description or fault.name)
+    log.error("unexpected fault", exc_info=fault)
+    return Problem("internal", 500, "Something failed on our side. Nothing was changed; the next try may work.")
+
+
+def _told(fault: Any, status: int) -> Problem:
+    value, expected, found = (_short(getattr(fault, name, None)) for name in ("value", "expected", "found"))
+    return Problem(str(fault.code), status, str(fault), value=value, expected=expected, found=found)
+
+
+def _short(value: object) -> object:
+    return value[:200] if isinstance(value, str) else value
