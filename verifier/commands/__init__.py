@@ -1,0 +1,52 @@
+"""The terminal, one verb a file; a verb's file is opened when the verb is used, so that `--help` costs nothing.
+
+Each file exports `command`, a click.Command that takes the Settings with `@click.pass_obj`.
+"""
+
+import importlib
+import os
+
+import click
+
+from verifier.settings import SettingsError, from_env
+
+VERBS = {
+    "serve": "Start Redis, the node and the web workers; stop all cleanly.",
+    "node": "Run the one process that holds the log's key.",
+    "issue": "Issue a batch and draw its labels.",
+    "prove": "Write the evidence about one code to a file.",
+    "trust": "Write what a verifier must know beforehand.",
+    "rebuild": "Replay the ledger into every derived key.",
+}
+"""Verb -> what it does; its file bears its name."""
+
+
+class House(click.Group):
+    """The group of VERBS."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature, here and below
+        """In the table's order."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The verb's `command`, imported now."""
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"{__name__}.{cmd_name}").command
+        assert isinstance(command, click.Command), f"{cmd_name}.command is no click.Command"  # noqa: S101
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The table, without importing a verb."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=House, name="verifier")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Probatum: remembers what was signed, judges what is found."""
+    try:
+        ctx.obj = from_env(os.environ)
+    except SettingsError as fault:
+        raise click.ClickException(str(fault)) from None

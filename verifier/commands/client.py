@@ -1,0 +1,72 @@
+"""The terminal's side of the doors: HTTP, with each refusal as the one sentence its problem+json says."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from verifier.node import signed_request
+from verifier.node.keyfile import KeyFile
+
+TIMEOUT = httpx.Timeout(30.0, connect=3.0)
+
+
+class ServerError(RuntimeError):
+    """The server refused, or was not reached; `status` is None when not reached."""
+
+    def __init__(self, message: str, status: int | None = None, fields: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.fields = status, fields or {}
+
+
+class Client:
+    """Talks to one server."""
+
+    def __init__(self, base: str, transport: httpx.BaseTransport | None = None) -> None:
+        self.base = base.rstrip("/")
+        self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False, transport=transport)
+
+    def get(self, path: str) -> bytes:
+        """The body of a GET; raises ServerError."""
+        return self._send("GET", path).content
+
+    def post_json(self, path: str, fields: dict[str, Any], headers: dict[str, str] | None = None) -> bytes:
+        """The body answered to a JSON POST; raises ServerError."""
+        return self._send("POST", path, json=fields, headers=headers).content
+
+    def register(self, statement: bytes) -> dict[str, Any]:
+        """Register a statement; what the door says of its leaf. Raises ServerError, whose status is 409 for a dispute."""
+        answer = self._send("POST", "/entries", content=statement, headers={"Content-Type": "application/cose"})
+        fields: dict[str, Any] = answer.json()
+        return fields
+
+    def put_signed(self, path: str, body: bytes, key: KeyFile) -> None:
+        """PUT a small body, signed with `key` (RFC 9421)."""
+        headers = signed_request.sign("PUT", self.base + path, body, key.seed, key.kid)
+        self._send("PUT", path, content=body, headers=headers)
+
+    def put_deposit(self, file: Path, digest: str, key: KeyFile, progress: Callable[[int], None]) -> None:
+        """Upload a file whose SHA-256 its path names, streaming, signed with `key`."""
+        path = f"/deposits/{digest}"
+        headers = signed_request.sign("PUT", self.base + path, None, key.seed, key.kid)
+        headers["Content-Length"] = str(file.stat().st_size)
+        self._send("PUT", path, content=_chunks(file, progress), headers=headers)
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, self.base + path, **request)
+        except httpx.HTTPError as fault:
+            raise ServerError(f"{self.base}: not reached ({fault.__class__.__name__}); is it running?") from fault
+        if answer.is_success:
+            return answer
+        kind = answer.headers.get("content-type", "")
+        fields = answer.json() if "json" in kind else {"detail": answer.reason_phrase}
+        raise ServerError(f"{answer.status_code} {fields.get('detail', '')}", answer.status_code, fields)
+
+
+def _chunks(file: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
+    with file.open("rb") as source:
+        while chunk := source.read(1 << 18):
+            yield chunk
+            progress(len(chunk))

@@ -1,0 +1,180 @@
+"""`issue`: a batch from its serials to its labels: tree, manifest, secret, one signed statement, and what is printed."""
+
+import json
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote
+
+import click
+
+from verifier import labels
+from verifier.commands.client import Client, ServerError
+from verifier.identity import Identity, expires_on, parse_text
+from verifier.node import keyfile
+from verifier.node.keyfile import KeyFile, KeyFileError
+from verifier.settings import Settings
+from verifier.statements import manifest, numbering, serials
+from verifier.statements.batch import Batch
+from verifier.statements.envelope import sign
+from verifier.statements.product import Product
+from verifier.statements.serials import SerialTree
+
+CARRIERS = ("qr", "datamatrix")
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What is to be issued; `expiry` is YYMMDD."""
+
+    gtin: str
+    batch: str
+    expiry: str
+    market: tuple[str, ...]
+
+
+@click.command(short_help="Issue a batch.")
+@click.option("--gtin", required=True, help="14 digits, under the maker's own prefix.")
+@click.option("--batch", required=True, help="The lot, up to 20 characters.")
+@click.option("--expiry", required=True, help="YYMMDD, or YYYY-MM-DD.")
+@click.option("--serials", "source", required=True, help="How many to draw at random, or a file with one a line.")
+@click.option("--labels", "folder", type=click.Path(file_okay=False, path_type=Path), help="Where to draw the labels.")
+@click.option("--as", "key_path", type=click.Path(dir_okay=False, path_type=Path), help="The maker's key file.")
+@click.option("--market", default="FR", help="Countries it may be sold in, comma-separated.", show_default=True)
+@click.option("--product", help="Register the product under this name first.")
+@click.option("--server", help="Where to register; this machine's server by default.")
+@click.pass_obj
+def command(
+    settings: Settings, gtin: str, batch: str, expiry: str, source: str, folder: Path | None, key_path: Path | None,
+    market: str, product: str | None, server: str | None,
+) -> None:  # fmt: skip
+    """Issue a batch: one signature for all its packs, each of them provable."""
+    try:
+        lot = Lot(gtin, batch, yymmdd(expiry), tuple(part.strip().upper() for part in market.split(",")))
+        identity_of(lot, "0")  # refuses a wrong GTIN, lot or date before anything is made
+        key = keyfile.load(key_path or maker_key(settings, gtin))
+        client = Client(server or settings.base_url)
+        if product:
+            body = Product(gtin=gtin, name=product)
+            client.register(sign("product", key.member, body.subject(), now(), body.encode(), key.seed).raw)
+        names = tuple(read_serials(source))
+        leaf = issue(client, key, lot, names)
+    except (ServerError, KeyFileError, ValueError, OSError) as fault:
+        raise click.ClickException(str(fault)) from None
+    click.echo(f"batch {batch} of {gtin}: {len(names)} packs, leaf {leaf['index']} of {leaf['size']}")
+    if folder is not None:
+        draw(lot, names, folder, product or "")
+        click.echo(f"labels in {folder}")
+
+
+def issue(
+    client: Client, key: KeyFile, lot: Lot, names: Sequence[bytes], moment: int | None = None
+) -> dict[str, object]:
+    """Build, deposit and register a batch; what the door says of its leaf. With `moment`, the declared time, nothing is
+    printed. Raises ServerError or ValueError."""
+    quiet = moment is not None
+    secret = secrets.token_bytes(32)
+    with _bar(len(names), "serial tree", quiet) as bar:
+        tree = serials.build(names, secret, progress=bar.update)
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "manifest"
+        digest = write_manifest(file, tree, secret)
+        body = _body(lot, tree, digest)
+        declared = now() if moment is None else moment
+        statement = sign("batch", key.member, body.subject(), declared, body.encode(), key.seed)
+        with _bar(file.stat().st_size, "manifest", quiet) as bar:
+            client.put_deposit(file, digest.hex(), key, bar.update)
+        client.put_signed(f"/vault/batches/{statement.id.hex()}", secret, key)
+    return client.register(statement.raw)
+
+
+def _body(lot: Lot, tree: SerialTree, digest: bytes) -> Batch:
+    market = sorted(lot.market)
+    fields = {"gtin": lot.gtin, "batch": lot.batch, "expiry": lot.expiry, "market": market, "count": tree.count}
+    return Batch.of({**fields, "k": tree.k, "manifest": digest, "root": tree.root})
+
+
+def write_manifest(file: Path, tree: SerialTree, secret: bytes) -> bytes:
+    """Write the encrypted manifest; its SHA-256."""
+    digest = sha256()
+    with file.open("wb") as out:
+        for chunk in manifest.encrypt((s for bucket in tree.buckets for s in bucket), secret, os.urandom(24)):
+            digest.update(chunk)
+            out.write(chunk)
+    return digest.digest()
+
+
+def read_serials(source: str) -> Iterable[bytes]:
+    """Serials from a count ("500") or a file with one a line."""
+    if source.isdecimal() and source.isascii():
+        if not 1 <= int(source) <= 10_000_000:
+            raise ValueError(f"--serials: expected 1 to 10000000, found {source}")
+        return numbering.generate(int(source), os.urandom)
+    lines = Path(source).read_text("ascii").splitlines()
+    return (line.strip().encode() for line in lines if line.strip())
+
+
+def draw(lot: Lot, names: Sequence[bytes], folder: Path, title: str) -> None:
+    """Draw each pack's labels: QR and DataMatrix, PNG and SVG, named by serial (percent-encoded)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _bar(len(names), "labels", quiet=False) as bar:
+        for serial in names:
+            identity = identity_of(lot, serial.decode())
+            for carrier in CARRIERS:
+                stem = f"{quote(serial.decode(), safe='')}-{carrier}"
+                (folder / f"{stem}.png").write_bytes(labels.label_png(identity, carrier, title))
+                (folder / f"{stem}.svg").write_text(labels.label_svg(identity, carrier, title), "utf-8")
+            bar.update(1)
+
+
+def identity_of(lot: Lot, serial: str) -> Identity:
+    """The identity of one pack of a lot; raises IdentityError."""
+    return parse_text(f"01{lot.gtin}17{lot.expiry}10{lot.batch}\x1d21{serial}")
+
+
+def yymmdd(text: str) -> str:
+    """A date as AI (17) wants it.
+
+    >>> yymmdd("2027-12-31"), yymmdd("271231")
+    ('271231', '271231')
+    """
+    if "-" in text:
+        return date.fromisoformat(text).strftime("%y%m%d")
+    expires_on(text, date.today())
+    return text
+
+
+def maker_key(settings: Settings, gtin: str) -> Path:
+    """The key file in the data folder whose maker owns the GTIN's prefix (keys/keyring.json)."""
+    listing = settings.data / "keys" / "keyring.json"
+    rows: dict[str, list[str]] = json.loads(listing.read_text("utf-8")) if listing.exists() else {}
+    for name, prefixes in rows.items():
+        if any(gtin[1:].startswith(prefix) for prefix in prefixes):
+            return settings.data / "keys" / name
+    raise ValueError(f"--as: expected a maker's key file, found none for GTIN {gtin} in {listing.parent}")
+
+
+def now() -> int:
+    """Unix seconds."""
+    return int(time.time())
+
+
+class _Quiet:
+    def __enter__(self) -> "_Quiet":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def update(self, _: int) -> None:
+        """No bar."""
+
+
+def _bar(length: int, label: str, quiet: bool):  # type: ignore[no-untyped-def]
+    return _Quiet() if quiet else click.progressbar(length=length, label=label)

@@ -1,0 +1,44 @@
+"""`prove`: write the evidence about one code to a file that anyone can judge, offline, without trusting this server."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from verifier.commands.client import Client, ServerError
+from verifier.ledger import checkpoint as notes
+from verifier.settings import Settings
+from verifier.verdict import trust as trusts
+
+
+@click.command(short_help="Write an evidence file.")
+@click.argument("code")
+@click.option("--server", help="Whose evidence; this machine's server by default.")
+@click.option(
+    "--trust", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Prove growth from its checkpoint."
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file instead of standard output.")
+@click.pass_obj
+def command(settings: Settings, code: str, server: str | None, trust: Path | None, out: Path | None) -> None:
+    """Write the evidence about CODE (a Digital Link, an element string, or its "(01)..." text).
+
+    With --trust, the proof that the ledger only grew since that file's checkpoint goes in too; by default the
+    trust.json of the data folder is used, where there is one.
+    """
+    known = trust or settings.data / "trust.json"
+    try:
+        since = _size(known) if known.exists() else None
+        proof = Client(server or settings.base_url).post_json("/api/evidence", {"text": code, "since": since})
+    except (ServerError, ValueError) as fault:
+        raise click.ClickException(str(fault)) from None
+    if out is not None:
+        out.write_bytes(proof)
+    elif sys.stdout.isatty():
+        raise click.ClickException("the evidence is binary: expected `> FILE` or --out FILE, found a terminal")
+    else:
+        sys.stdout.buffer.write(proof)
+
+
+def _size(path: Path) -> int | None:
+    trust = trusts.decode(path.read_text("utf-8"))
+    return notes.open(trust.checkpoint, trust.policy).size if trust.checkpoint else None

@@ -1,0 +1,353 @@
+"""A small consortium to try everything on: two makers, a carrier, two pharmacies, a hospital, an authority.
+
+`prepare` makes keys and genesis before the node starts; `seed` then says everything through the ordinary doors, as
+its members would. Keys and serials are drawn at random on each machine. Times before today are *declared*; the
+ledger's own clock says when they were really registered. GTINs stand under GS1's demonstration prefix 952.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import cv2
+import numpy as np
+import zxingcpp
+
+from verifier import labels
+from verifier.commands import trust as trusts
+from verifier.commands.client import Client, ServerError
+from verifier.commands.issue import Lot, identity_of, issue, now, read_serials
+from verifier.custody.transitions import EPCIS
+from verifier.identity import Identity
+from verifier.labels.symbol import png
+from verifier.ledger.note import VerifierKey
+from verifier.ledger.policy import Policy
+from verifier.node import keyfile
+from verifier.node.keyfile import KeyFile
+from verifier.settings import Settings
+from verifier.statements.body import Body
+from verifier.statements.envelope import MEMBER, sign
+from verifier.statements.event import Event
+from verifier.statements.genesis import Controller, Genesis, Registry
+from verifier.statements.key import Key
+from verifier.statements.member import Member
+from verifier.statements.product import Product
+from verifier.statements.recall import Recall
+from verifier.statements.roster import ROOT
+from verifier.verdict.trust import encode
+
+Report = Callable[[str], None]
+ORIGIN = "probatum.example/demo"
+REGISTRY = "registre-demo"
+ROOTS = ("root-1", "root-2", "root-3")
+THRESHOLD = 2
+PACKS = 24
+DONE = frozenset({"already", "already_enrolled", "batch_exists", "key_taken"})
+
+# id, name, role, country, GS1 company prefixes
+MEMBERS: tuple[tuple[str, str, str, str, list[str]], ...] = (
+    ("laboratoires-aubrac", "Laboratoires Aubrac", "maker", "FR", ["952100"]),
+    ("nordhavn-pharma", "Nordhavn Pharma", "maker", "DK", ["952200"]),
+    ("transvia", "Transvia Santé", "carrier", "FR", []),
+    ("pharmacie-du-canal", "Pharmacie du Canal", "pharmacy", "FR", []),
+    ("pharmacie-des-halles", "Pharmacie des Halles", "pharmacy", "FR", []),
+    ("hopital-saint-roch", "Hôpital Saint-Roch", "hospital", "FR", []),
+    ("agence-sante", "Agence de sécurité sanitaire (démonstration)", "authority", "FR", []),
+)
+
+# gtin (without its check digit), maker, name, form
+PRODUCTS = (
+    ("0952100000001", "laboratoires-aubrac", "Amoxadine 500 mg", "gélules"),
+    ("0952100000002", "laboratoires-aubrac", "Cardiolan 10 mg", "comprimés"),
+    ("0952200000001", "nordhavn-pharma", "Insuvia 100 U/ml", "stylo injectable"),
+)
+
+# name, product number, lot, months from today to the expiry, days ago it was issued
+LOTS = (
+    ("current", 0, "AX26K1", 14, 40),
+    ("expired", 0, "AX24C7", -2, 700),
+    ("recalled", 1, "CD26B3", 9, 120),
+    ("withdrawn", 1, "CD26C9", 10, 110),
+    ("imported", 2, "NV26H2", 20, 60),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The demo's lots and serials, kept so that a seeding cut short goes on with the same packs."""
+
+    lots: dict[str, Lot]
+    serials: dict[str, list[str]]
+
+    def pack(self, lot: str, number: int) -> Identity:
+        """One pack of a lot."""
+        return identity_of(self.lots[lot], self.serials[lot][number])
+
+
+def prepare(settings: Settings) -> None:
+    """Make the consortium's keys (files of mode 0600 in the data folder), genesis and policy, once."""
+    data = settings.data
+    if (data / "genesis.cose").exists():
+        return
+    node = data / "node"
+    log = keyfile.load_or_create(node / "log.key", ORIGIN)
+    registry = keyfile.load_or_create(node / "node.key", REGISTRY)
+    keyfile.load_or_create(node / "answer.key", REGISTRY)
+    roots = [keyfile.load_or_create(data / "keys" / f"{root}.key", ROOT) for root in ROOTS]
+    for member, *_ in MEMBERS:
+        keyfile.load_or_create(data / "keys" / f"{member}.key", member)
+    keyring = {f"{member}.key": prefixes for member, _, _, _, prefixes in MEMBERS if prefixes}
+    (data / "keys" / "keyring.json").write_text(json.dumps(keyring, indent=2) + "\n", "utf-8")
+    verifier_key = VerifierKey.of_public(ORIGIN, log.public)
+    (data / "policy.txt").write_text(str(Policy(verifier_key)), "utf-8")
+    genesis = Genesis(
+        consortium="demo",
+        controller=Controller(
+            name="Association Probatum (démonstration)", contact="dpo@probatum.example", country="FR"
+        ),
+        roots=[root.public for root in roots],
+        threshold=THRESHOLD,
+        log=str(verifier_key),
+        registry=Registry(member=REGISTRY, name="Registre de démonstration", country="FR", key=registry.public),
+    )
+    statement = sign("genesis", ROOT, genesis.subject(), now(), genesis.encode(), roots[0].seed)
+    (data / "genesis.cose").write_bytes(statement.raw)
+
+
+def seed(settings: Settings, client: Client, report: Report) -> None:
+    """Say everything the demo world says, through a server's doors; nothing the second time. Images and expected.json
+    go to the demo folder of the data folder."""
+    folder = settings.data / "demo"
+    if _stands(folder, client):
+        report("demo: the consortium is already there")
+        return
+    report("demo: creating the consortium")
+    folder.mkdir(parents=True, exist_ok=True)
+    world, keys = _world(folder), _Keys(settings.data / "keys")
+    _enrol(settings.data, keys, client)
+    _products(keys, client)
+    report("demo: issuing batches")
+    for name, product, *_, days in LOTS:
+        _issue(world, name, keys.of(PRODUCTS[product][1]), client, days)
+    report("demo: moving packs")
+    _journeys(world, keys, client)
+    _recalls(world, keys, client)
+    expected = _images(world, folder)
+    trust = trusts.current(settings, client)
+    (settings.data / "trust.json").write_text(encode(trust), "utf-8")
+    size = int((trust.checkpoint or b"").split(b"\n")[1])
+    _write_json(folder / "seeded.json", {"size": size})
+    _write_json(folder / "expected.json", expected)
+    report(f"demo: {size} entries in the ledger, {len(expected)} images in {folder}")
+
+
+def _stands(folder: Path, client: Client) -> bool:
+    """Whether the world was seeded into the ledger that is being served (and not into one that is gone)."""
+    seeded = folder / "seeded.json"
+    if not seeded.exists() or not (folder / "expected.json").exists():
+        return False
+    size: int = json.loads(seeded.read_text("utf-8"))["size"]
+    return int(client.get("/checkpoint").split(b"\n")[1]) >= size
+
+
+class _Keys:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def of(self, member: str) -> KeyFile:
+        return keyfile.load(self.folder / f"{member}.key")
+
+
+def _world(folder: Path) -> World:
+    """The lots and their serials; drawn once, then read again."""
+    file = folder / "world.json"
+    if not file.exists():
+        today = datetime.now(UTC).date()
+        rows = {
+            name: {
+                "gtin": gtin(PRODUCTS[product][0]),
+                "batch": batch,
+                "expiry": (today.replace(day=1) + timedelta(days=31 * months)).replace(day=1).strftime("%y%m%d"),
+                "serials": [serial.decode() for serial in read_serials(str(PACKS))],
+            }
+            for name, product, batch, months, _ in LOTS
+        }
+        _write_json(file, rows)
+    rows = json.loads(file.read_text("utf-8"))
+    lots = {name: Lot(row["gtin"], row["batch"], row["expiry"], ("FR",)) for name, row in rows.items()}
+    return World(lots, {name: row["serials"] for name, row in rows.items()})
+
+
+def gtin(digits: str) -> str:
+    """A GTIN-14 of its first 13 digits: weights 3 and 1 from the right (GS1 General Specifications 7.9).
+
+    >>> gtin("0952100000001")
+    '09521000000018'
+    """
+    total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(digits))
+    return digits + str(-total % 10)
+
+
+def _say(client: Client, kind: str, key: KeyFile, body: Body, moment: int | None = None) -> None:
+    """Register one statement; what was said before is no fault."""
+    statement = sign(kind, key.member, body.subject(), now() if moment is None else moment, body.encode(), key.seed)
+    try:
+        client.register(statement.raw)
+    except ServerError as fault:
+        if str(fault.fields.get("type", "")).rpartition("/")[2] not in DONE:
+            raise
+
+
+def _enrol(data: Path, keys: _Keys, client: Client) -> None:
+    answer, node = keyfile.load(data / "node" / "answer.key"), keyfile.load(data / "node" / "node.key")
+    _say(client, "key", node, Key(member=REGISTRY, public=answer.public, purpose="answer", status="enrolled"))
+    for member, name, role, country, prefixes in MEMBERS:
+        body = Member.of(
+            {
+                "member": member,
+                "name": name,
+                "roles": [role],
+                "country": country,
+                "prefixes": prefixes,
+                "key": keys.of(member).public,
+            }
+        )
+        for root in ROOTS[:THRESHOLD]:
+            _say(client, "member", keys.of(root), body)
+
+
+def _products(keys: _Keys, client: Client) -> None:
+    for digits, maker, name, form in PRODUCTS:
+        body = Product(gtin=gtin(digits), name=name, form=form, leaflet=f"https://leaflet.example/{gtin(digits)}")
+        _say(client, "product", keys.of(maker), body, _moment(800))
+
+
+def _issue(world: World, name: str, maker: KeyFile, client: Client, days: int) -> None:
+    serials = [serial.encode() for serial in world.serials[name]]
+    try:
+        issue(client, maker, world.lots[name], serials, moment=_moment(days))
+    except ServerError as fault:
+        if str(fault.fields.get("type", "")).rpartition("/")[2] not in DONE:
+            raise
+
+
+# who, step, to, days after the issue; every lot goes this way to its pharmacy
+WAY = (
+    ("maker", "ship", "transvia", 3),
+    ("transvia", "receive", None, 3),
+    ("transvia", "ship", "pharmacie-du-canal", 5),
+    ("pharmacie-du-canal", "receive", None, 6),
+)
+GAP_PACK = 9  # of the current lot: this one was never received by anybody before it is shipped on
+
+
+def _journeys(world: World, keys: _Keys, client: Client) -> None:
+    for name, product, _, _, days in LOTS:
+        packs = [world.pack(name, number) for number in range(PACKS)]
+        whole = [pack for number, pack in enumerate(packs) if (name, number) != ("current", GAP_PACK)]
+        for who, step, to, later in WAY:
+            member = PRODUCTS[product][1] if who == "maker" else who
+            _step(client, keys.of(member), step, whole, days - later, to)
+    lost = [world.pack("current", GAP_PACK)]
+    _step(client, keys.of("pharmacie-des-halles"), "receive", lost, 20, None)
+    _step(client, keys.of("pharmacie-du-canal"), "dispense", [world.pack("current", 2)], 4, None)
+    _step(client, keys.of("laboratoires-aubrac"), "stolen", [world.pack("current", 5)], 2, None)
+    _step(client, keys.of("pharmacie-du-canal"), "destroy", [world.pack("current", 6)], 1, None)
+
+
+def _step(client: Client, key: KeyFile, step: str, packs: list[Identity], days: int, to: str | None) -> None:
+    moment = _moment(days)
+    _say(client, "event", key, Event(epcis=epcis(step, packs, moment, to)), moment)
+
+
+def epcis(step: str, packs: list[Identity], moment: int, to: str | None) -> bytes:
+    """One EPCIS 2.0 ObjectEvent, in JSON, for a step of the transitions table."""
+    links = [f"https://id.gs1.org/01/{p.gtin}/10/{p.batch}/21/{p.serial}" for p in packs]
+    event: dict[str, Any] = {
+        "type": "ObjectEvent",
+        "eventID": f"urn:uuid:{uuid4()}",
+        "eventTime": datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds"),
+        "eventTimeZoneOffset": "+00:00",
+        "epcList": links,
+        "action": "OBSERVE",
+        **EPCIS[step],
+    }
+    if to:
+        event["destinationList"] = [{"type": "possessing_party", "destination": MEMBER + to}]
+    return json.dumps(event).encode()
+
+
+def _recalls(world: World, keys: _Keys, client: Client) -> None:
+    recalled, withdrawn = world.lots["recalled"], world.lots["withdrawn"]
+    reason = "Dosage trop élevé dans certains comprimés"
+    body = Recall(gtin=recalled.gtin, depth="patients", reason=reason, batches=[recalled.batch])
+    _say(client, "recall", keys.of("agence-sante"), body, _moment(1))
+    body = Recall(gtin=withdrawn.gtin, depth="pharmacies", reason="Notice mal imprimée", batches=[withdrawn.batch])
+    _say(client, "recall", keys.of("laboratoires-aubrac"), body, _moment(1))
+
+
+def _moment(days: int) -> int:
+    """Unix seconds, `days` ago."""
+    return now() - days * 86_400
+
+
+def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
+    """Draw the images to scan; file name -> what it must say."""
+    current, name = world.lots["current"], PRODUCTS[0][2]
+    stranger = identity_of(current, "Z" * 13)
+    elsewhere = identity_of(Lot(gtin("0952900000001"), "ZZ1", current.expiry, ("FR",)), world.serials["current"][0])
+    lookalike = world.pack("current", 3).digital_link().replace("id.gs1.org", "id.gs1.org.controle-boite.example")
+    rows: list[tuple[str, bytes, str, list[str]]] = [
+        _label("genuine-qr", world.pack("current", 0), "qr", name, "genuine", "genuine", "not_recorded"),
+        _label(
+            "genuine-datamatrix", world.pack("current", 1), "datamatrix", name, "genuine", "genuine", "not_recorded"
+        ),
+        _label("already-dispensed", world.pack("current", 2), "datamatrix", name, "genuine", "dispensed"),
+        _label("expired", world.pack("expired", 0), "datamatrix", name, "do_not_use", "expired"),
+        _label("recalled", world.pack("recalled", 0), "datamatrix", PRODUCTS[1][2], "do_not_use", "recall_patient"),
+        _label("withdrawn", world.pack("withdrawn", 0), "qr", PRODUCTS[1][2], "caution", "recall_pharmacy"),
+        _label("unknown-serial", stranger, "datamatrix", name, "caution", "unknown"),
+        _label("stolen", world.pack("current", 5), "qr", name, "do_not_use", "stolen"),
+        _label("destroyed", world.pack("current", 6), "datamatrix", name, "do_not_use", "destroyed"),
+        _label("journey-incomplete", world.pack("current", GAP_PACK), "qr", name, "caution", "gap"),
+        _label("maker-not-enrolled", elsewhere, "datamatrix", "", "unverified", "not_registered"),
+        ("look-alike-url.png", _code(lookalike, zxingcpp.BarcodeFormat.QRCodeModel2), "unverified", ["foreign_link"]),
+        ("ean13-only.png", _code(current.gtin[1:], zxingcpp.BarcodeFormat.EAN13), "unverified", ["no_serial"]),
+    ]
+    expected: dict[str, dict[str, Any]] = {}
+    for file, image, outcome, reasons in rows:
+        (folder / file).write_bytes(image)
+        expected[file] = {"outcome": outcome, "reasons": reasons}
+    (folder / "blank-photo.jpg").write_bytes(_blank())
+    return expected | {"blank-photo.jpg": {"status": 422}}
+
+
+def _label(
+    stem: str, pack: Identity, carrier: str, title: str, outcome: str, *reasons: str
+) -> tuple[str, bytes, str, list[str]]:
+    return f"{stem}.png", labels.label_png(pack, carrier, title), outcome, list(reasons)
+
+
+def _code(text: str, symbology: zxingcpp.BarcodeFormat) -> bytes:
+    """A bare code, as a poster or an old box carries it."""
+    image = np.array(zxingcpp.create_barcode(text, symbology).to_image(scale=6, add_quiet_zones=True))
+    return png(np.pad(image, 40, constant_values=255))
+
+
+def _blank() -> bytes:
+    """A photo of a table: light falling off to one side, and nothing written on it."""
+    light = np.tile(np.linspace(210, 150, 960), (720, 1)).astype(np.uint8)
+    written, data = cv2.imencode(".jpg", light)
+    assert written  # noqa: S101 - a plain gradient always encodes
+    return data.tobytes()
+
+
+def _write_json(file: Path, value: object) -> None:
+    """Write whole or not at all."""
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    part.rename(file)
