@@ -25,6 +25,8 @@ REFUSED = [
     ("253", "1234567890120", "check_digit", "expected check digit 8, found 0."),
     ("414", "9521234000017", "check_digit", "as LOC No.: expected check digit 3, found 7."),
     ("423", "52852", "format", "expected the form N3+N..12, found 5 characters."),
+    ("4307", "fr", "format", "expected 2 characters of GS1 set 82, of those GS1 allows, found 'fr'."),
+    ("4321", "5", "format", "expected 1 digit, of those GS1 allows, found '5'."),
     ("4330", "12345", "format", "expected the form N6+[-], found 5 characters."),
     ("7007", "211225211231X", "charset", "found 'X'."),
     ("7007", "211225211232", "date", "found day 32."),

@@ -1,9 +1,11 @@
 """Element strings: every writing that the standard allows reads the same, and nothing else reads at all."""
 
+from contextlib import suppress
+
 import biip.gs1_messages
 import pytest
 from biip import ParseError
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from verifier.identity import Identity, IdentityError, gs1
@@ -95,28 +97,30 @@ def test_bytes_outside_ascii_are_refused() -> None:
 @given(st.text() | st.text("0123456789\x1dAB"))
 def test_any_text_is_an_identity_or_a_refusal(raw: str) -> None:
     for one in (raw, raw.encode("utf-8", "surrogatepass"), GTIN + raw):
-        try:
-            gs1.parse(one)
-        except IdentityError as refused:
-            assert str(refused)
+        with suppress(IdentityError):
+            assert gs1.parse(one).elements
 
 
 # biip is the second opinion. Its patterns for percent-encoded text can take minutes, so those AIs stay out.
 known = st.sampled_from(sorted(ai for ai in TABLE if ai[:2] not in ("43", "72")))
-drawn = st.tuples(known, st.text("0123456789", max_size=24) | st.text("019AZaz-/\x1d ", max_size=24), st.booleans())
-sound = st.sampled_from([GTIN, "10A\x1d", "17280200", "00123456789012345675", "3103000195", "2421\x1d", "7007211225"])
+drawn = st.builds(
+    lambda ai, value, ended: ai + value + gs1.SEPARATOR * ended,
+    known,
+    st.text("0123456789", max_size=24) | st.text("019AZaz-/\x1d ", max_size=24),
+    st.booleans(),
+)
+sound = st.sampled_from(["10A\x1d", "17280200", "00123456789012345675", "3103000195", "2421\x1d", "7007211225\x1d"])
 
 
-@given(st.lists(drawn.map(lambda one: one[0] + one[1] + "\x1d" * one[2]) | sound, max_size=5))
-@example(["10" + "A" * 20, "21B"])
-@example(["30\x1d"])
-def test_whenever_biip_accepts_too_it_says_the_same(parts: list[str]) -> None:
-    raw = GTIN + "".join(parts)
+@given(st.lists(sound, unique=True), drawn | st.just(""), st.integers(0, 6))
+@example([], "10" + "A" * 20 + "21B", 0)
+@example([], "30\x1d", 0)
+def test_whenever_biip_accepts_too_it_says_the_same(parts: list[str], odd: str, at: int) -> None:
+    raw = "".join([GTIN, *parts[:at], odd, *parts[at:]])
     try:
         ours = gs1.parse(raw)
         theirs = biip.gs1_messages.GS1Message.parse(raw).element_strings
     except (IdentityError, ParseError):
-        assume(False)
         return
     assert not ours.unknown
     assert set(ours.elements) == {(one.ai.ai, one.value) for one in theirs}

@@ -1,5 +1,7 @@
 """What is typed or sent by a wedge scanner: four writings, told apart without guessing."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,7 +84,5 @@ def test_other_links_are_foreign(text: str) -> None:
 
 @given(st.text() | st.from_regex(r"\A[(\]h0-9][^\n]{0,30}\Z"))
 def test_any_text_is_an_identity_or_a_refusal(text: str) -> None:
-    try:
+    with suppress(IdentityError):
         assert parse_text(text).elements
-    except IdentityError as refused:
-        assert str(refused)

@@ -36,7 +36,7 @@ class Client:
         return self._send("POST", path, json=fields, headers=headers).content
 
     def register(self, statement: bytes) -> dict[str, Any]:
-        """Register a statement; what the door says of its leaf. Raises ServerError, whose status is 409 for a dispute."""
+        """Register a statement; what the door says of its leaf. Raises ServerError (status 409: a dispute)."""
         answer = self._send("POST", "/entries", content=statement, headers={"Content-Type": "application/cose"})
         fields: dict[str, Any] = answer.json()
         return fields

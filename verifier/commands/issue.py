@@ -1,4 +1,4 @@
-"""`issue`: a batch from its serials to its labels: tree, manifest, secret, one signed statement, and what is printed."""
+"""`issue`: a batch from its serials to its labels: tree, manifest, secret, one signed statement, what is printed."""
 
 import json
 import os

@@ -25,6 +25,7 @@ from .errors import IdentityError
 
 SET_82 = r"[!%-?A-Z_a-z\x22]"  # GS1 General Specifications 7.11
 _NOT_SET_82 = re.compile(SET_82.replace("[", "[^", 1))
+_SIMPLE = re.compile(r"([NX])(\.\.)?([0-9]+)")  # a form of one component
 _NOT_DIGIT = re.compile("[^0-9]")
 
 # Where each check digit's run of digits starts and stops: its last digit is the check digit.
@@ -101,11 +102,12 @@ class AI:
             raise IdentityError(value, self.title, expected, "nothing", "empty")
         if strange:
             raise IdentityError(value, self.title, expected, repr(strange[0]), "charset")
-        if expected.startswith("the form"):
+        if (simple := _SIMPLE.fullmatch(self.form)) is None:
             raise IdentityError(value, self.title, expected, f"{len(value)} characters", "format")
-        if len(value) == self.length:
-            self._check_dates(value)
-        raise IdentityError(value, self.title, expected, str(len(value)), "length")
+        if len(value) > int(simple[3]) or (len(value) < int(simple[3]) and not simple[2]):
+            raise IdentityError(value, self.title, expected, str(len(value)), "length")
+        self._check_dates(value)
+        raise IdentityError(value, self.title, f"{expected}, of those GS1 allows", repr(value), "format")
 
 
 def check_digit(value: str, what: str, start: int, stop: int) -> None:
@@ -127,10 +129,11 @@ def _in_words(form: str) -> str:
     >>> _in_words("N14"), _in_words("X..20"), _in_words("N13[+X..17]")
     ('14 digits', '1 to 20 characters of GS1 set 82', 'the form N13[+X..17]')
     """
-    simple = re.fullmatch(r"([NX])(\.\.)?([0-9]+)", form)
+    simple = _SIMPLE.fullmatch(form)
     if simple is None:
         return f"the form {form}"
-    unit = "digits" if simple[1] == "N" else "characters of GS1 set 82"
+    unit = ("digit" if simple[1] == "N" else "character") + "s" * (simple[3] != "1")
+    unit += " of GS1 set 82" * (simple[1] == "X")
     return f"{'1 to ' if simple[2] else ''}{simple[3]} {unit}"
 
 

@@ -5,8 +5,8 @@
 ("prefixes",)                      {company prefix: member}
 ("product", gtin)                  ProductRecord
 ("batch", gtin, batch)             BatchRecord
-("recalls", gtin)                  [[index, id], ...] of whole-product recalls
-("recalls", gtin, batch)           [[index, id], ...] of this lot's
+("recalls", gtin)                  [[index, id, kid], ...] of whole-product recalls
+("recalls", gtin, batch)           [[index, id, kid], ...] of this lot's
 ("pack", gtin, batch, serial)      [custody Step, ...]
 ("state", gtin, batch, serial)     one byte; kept inside the pack's bucket
 ("clock",) ("clock", page)         registered times: the count, and pages of [[size, time], ...]
@@ -18,11 +18,11 @@ Name = tuple[str, ...]
 
 
 class ProductRecord(Struct, frozen=True, array_like=True):
-    """The product statement in force: its leaf, its id, and the name people read."""
+    """The product statement in force: its leaf, its id, and the key that signed it."""
 
     index: int
     id: bytes
-    name: str
+    kid: bytes
 
 
 class BatchRecord(Struct, frozen=True, array_like=True):
@@ -30,6 +30,7 @@ class BatchRecord(Struct, frozen=True, array_like=True):
 
     index: int
     id: bytes
+    kid: bytes
     issuer: str
     country: str
     day: str

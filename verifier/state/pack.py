@@ -1,6 +1,7 @@
-"""Where one pack stands, from what the projection holds of it: its state, its way, its disputes. No holder leaves here."""
+"""Where one pack stands, from what the projection holds of it: state, way, disputes. No holder's name leaves here."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from verifier.custody import history
 from verifier.custody.transitions import STATES
@@ -20,8 +21,9 @@ class Standing:
     disputes: int
 
 
+@lru_cache(maxsize=4096)
 def standing(batch: BatchRecord, steps: bytes | None) -> Standing:
-    """The standing of a pack of `batch` whose ("pack", ...) value is `steps`."""
+    """The standing of a pack of `batch` whose ("pack", ...) value is `steps`. Memoised by those bytes."""
     found = decode_steps(steps)
     state = history.custody(batch.issuer, found).state
     missing = history.gaps(batch.issuer, found)

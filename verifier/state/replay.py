@@ -92,12 +92,17 @@ def steps_of(read: Read, gtin: str, batch: str, serial: str) -> tuple[history.St
 def decode_steps(value: bytes | None) -> tuple[history.Step, ...]:
     """The steps in a ("pack", ...) value."""
     rows = cbor.decode(value, LIMIT) if value is not None else []
-    return tuple(msgspec.convert(row, history.Step, builtin_types=(bytes,)) for row in rows)
+    return tuple(msgspec.convert(rows, list[history.Step], builtin_types=(bytes,)))
 
 
 def batch_record(read: Read, gtin: str, batch: str) -> BatchRecord | None:
     """What is kept of an issued batch."""
     return _get(read, ("batch", gtin, batch), BatchRecord)
+
+
+def key_record(value: bytes) -> KeyRecord:
+    """The record in a ("key", kid) value."""
+    return msgspec.convert(cbor.decode(value, LIMIT), KeyRecord, builtin_types=(bytes,))
 
 
 def encode_record(record: object) -> bytes:
@@ -135,7 +140,7 @@ def _name(record: Record) -> Name:
 def _product(statement: Statement, index: int, read: Read) -> Admission:
     signer(statement, index, Projected(read))
     body = cast(Product, body_of(statement))
-    return Admission({("product", body.gtin): encode_record(ProductRecord(index, statement.id, body.name))})
+    return Admission({("product", body.gtin): encode_record(ProductRecord(index, statement.id, statement.kid))})
 
 
 def _batch(statement: Statement, index: int, read: Read) -> Admission:
@@ -148,7 +153,16 @@ def _batch(statement: Statement, index: int, read: Read) -> Admission:
         raise Refused("batch_exists", value=body.batch, expected="a batch not issued before", found="issued before")
     day = datetime.fromtimestamp(statement.issued_at, UTC).date().isoformat()
     record = BatchRecord(
-        index, statement.id, member.member, member.country, day, body.expiry, body.k, body.root, body.manifest
+        index,
+        statement.id,
+        statement.kid,
+        member.member,
+        member.country,
+        day,
+        body.expiry,
+        body.k,
+        body.root,
+        body.manifest,
     )
     return Admission({name: encode_record(record)})
 
@@ -157,7 +171,7 @@ def _recall(statement: Statement, index: int, read: Read) -> Admission:
     signer(statement, index, Projected(read))
     body = cast(Recall, body_of(statement))
     names: list[Name] = [("recalls", body.gtin, batch) for batch in body.batches or ()] or [("recalls", body.gtin)]
-    row = [index, statement.id]
+    row = [index, statement.id, statement.kid]
     return Admission({name: cbor.encode([*_value(read, name, []), row]) for name in names})
 
 

@@ -4,8 +4,8 @@ from datetime import date
 from typing import Annotated
 
 from msgspec import Meta
-from verifier.identity import expires_on
 
+from verifier.identity import expires_on
 from verifier.statements.body import Body, Country, Digest, Gtin, Lot, Yymmdd, checked_gs1
 from verifier.statements.errors import Malformed
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
-from verifier.identity import Identity, digital_link
 
+from verifier.identity import Identity, digital_link
 from verifier.statements.body import Body
 from verifier.statements.errors import Malformed
 

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Protocol, cast
 
 from msgspec import Struct
+from msgspec.structs import replace as replace_struct
 
 from verifier.statements.body import Body
 from verifier.statements.envelope import Statement, kid_of, signed_by, usable_key
@@ -37,12 +38,14 @@ class MemberRecord(Struct, frozen=True, kw_only=True):
 
 
 class KeyRecord(Struct, frozen=True, kw_only=True):
-    """A key, valid for leaves `since` <= index < `until`; not believed from `compromised_since` on."""
+    """A key, valid for leaves `since` <= index < `until`; not believed from `compromised_since` on. `statements` are
+    the ids that say so, `by` the keys (roots aside) that signed them: following `by` reaches the genesis."""
 
     public: bytes
     member: str
     purpose: str
     statements: list[bytes]
+    by: list[bytes]
     since: int
     until: int | None = None
     compromised_since: int | None = None
@@ -173,12 +176,14 @@ def _genesis(statement: Statement, body: Genesis, index: int, directory: Directo
     if len(set(map(kid_of, everyone))) != len(everyone) or not all(map(usable_key, everyone)):
         raise Refused("weak_key", expected="different, usable Ed25519 keys", found="a weak or repeated key")
     ids, node = [statement.id], body.registry
-    keys = [KeyRecord(public=public, member=ROOT, purpose="root", statements=ids, since=0) for public in body.roots]
+    keys = [
+        KeyRecord(public=public, member=ROOT, purpose="root", statements=ids, by=[], since=0) for public in body.roots
+    ]
     return (
         _founder(ROOT, body.consortium, ROOT, body.controller.country, statement),
         _founder(node.member, node.name, "registry", node.country, statement),
         *keys,
-        KeyRecord(public=node.key, member=node.member, purpose="member", statements=ids, since=0),
+        KeyRecord(public=node.key, member=node.member, purpose="member", statements=ids, by=[], since=0),
     )
 
 
@@ -225,7 +230,9 @@ def _member(statement: Statement, body: Member, index: int, directory: Directory
     )
     if not done:
         return (record,)
-    return record, KeyRecord(public=body.key, member=body.member, purpose="member", statements=statements, since=index)
+    return record, KeyRecord(
+        public=body.key, member=body.member, purpose="member", statements=statements, by=[], since=index
+    )
 
 
 def _check_new(body: Member, directory: Directory) -> None:
@@ -243,27 +250,24 @@ def _check_new(body: Member, directory: Directory) -> None:
 
 def _key(statement: Statement, body: Key, index: int, directory: Directory, signed: MemberRecord) -> KeyRecord:
     known = directory.key(kid_of(body.public))
+    by = [] if signed.member == ROOT else [statement.kid]
     if body.status == "enrolled":
         if known is not None:
             raise Refused("key_taken", value=known.kid.hex(), expected="a new key", found=f"enrolled at {known.since}")
         if signed.member == ROOT or (body.purpose == "answer" and "registry" not in signed.roles):
             raise Refused("key_purpose", value=body.purpose, expected="a member's own key", found=signed.member)
         return KeyRecord(
-            public=body.public, member=body.member, purpose=body.purpose, statements=[statement.id], since=index
+            public=body.public, member=body.member, purpose=body.purpose, statements=[statement.id], by=by, since=index
         )
     if known is None or known.until is not None or known.purpose == "root":
         found = "no such key" if known is None else "already revoked" if known.until is not None else "a root"
         raise Refused("revocation", value=kid_of(body.public).hex(), expected="an enrolled key", found=found)
     if known.member != body.member or known.purpose != body.purpose:
         raise Refused("revocation", value=body.member, expected=f"{known.member}, {known.purpose}", found=body.member)
-    since = body.compromised_since
-    statements = [*known.statements, statement.id]
-    return KeyRecord(
-        public=known.public,
-        member=known.member,
-        purpose=known.purpose,
-        since=known.since,
-        statements=statements,
+    return replace_struct(
+        known,
+        statements=[*known.statements, statement.id],
+        by=[*known.by, *(kid for kid in by if kid not in (*known.by, known.kid))],
         until=index,
-        compromised_since=since,
+        compromised_since=body.compromised_since,
     )

@@ -18,16 +18,16 @@ from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.policy import Policy
-from verifier.state.keys import BatchRecord, Name
+from verifier.state.keys import BatchRecord, Name, ProductRecord
 from verifier.state.pack import Standing, standing
-from verifier.state.replay import Projected
 from verifier.statements import buckets, serials
 from verifier.statements.answer import Answer
-from verifier.statements.envelope import read, sign
+from verifier.statements.envelope import sign
+from verifier.statements.roster import KeyRecord
 from verifier.statements.serials import SerialProof
 from verifier.store import layout
 from verifier.store.log import LogStore
-from verifier.store.projection import reader
+from verifier.store.projection import read_keys
 from verifier.verdict.evidence import Evidence, Exhibit, Growth
 
 _LUA = files("verifier.store").joinpath("gather.lua").read_text("utf-8")
@@ -55,8 +55,8 @@ class _Snapshot:
     checkpoint: bytes
     note: Checkpoint
     keyring: bytes
-    product: bytes | None
-    recalls: tuple[bytes, ...]
+    product: ProductRecord | None
+    recalls: tuple[tuple[bytes, bytes], ...]
     batch: BatchRecord | None
     standing: Standing | None
     bucket: bytes | None
@@ -69,11 +69,13 @@ class Gatherer:
     def __init__(
         self,
         client: redis.Redis,
+        genesis: bytes,
         policy: Policy,
         answerer: Answerer,
         openings: Callable[[bytes], bytes | None],
     ) -> None:
         self.client, self.policy, self.answerer, self.openings = client, policy, answerer, openings
+        self.genesis = genesis
         self.log = LogStore(client)
         self._script = client.register_script(_LUA)
         self._chains: tuple[bytes, dict[bytes, tuple[bytes, ...]]] = (b"", {})
@@ -92,11 +94,9 @@ class Gatherer:
     def _gather(self, identity: Identity, now: int, since: int | None) -> Evidence:
         seen = self._snapshot(identity)
         proof, state = self._issue(identity, seen)
-        roots = [row for row in (seen.product, *seen.recalls) if row is not None]
-        if proof is not None and seen.batch is not None:
-            roots.append(seen.batch.id)
-        exhibits = self._exhibits(roots, seen)
-        answer = self._answer(identity, seen, state, exhibits, now) if state is not None else None
+        said = [(row.id, row.kid) for row in (seen.product, seen.batch if proof else None) if row is not None]
+        ids, exhibits = self._exhibits([*said, *seen.recalls], seen)
+        answer = self._answer(identity, seen, state, ids, now) if state is not None else None
         return Evidence(seen.checkpoint, exhibits, proof, answer, self._growth(since, seen.note))
 
     def forget(self) -> None:
@@ -122,8 +122,8 @@ class Gatherer:
             checkpoint=checkpoint,
             note=note,
             keyring=keyring or b"",
-            product=cbor2.loads(product)[1] if product else None,
-            recalls=tuple(row[1] for rows in recalls for row in rows),
+            product=ProductRecord(*cbor2.loads(product)) if product else None,
+            recalls=tuple((row[1], row[2]) for rows in recalls for row in rows),
             batch=record,
             standing=standing(record, steps) if record else None,
             bucket=bucket,
@@ -151,46 +151,53 @@ class Gatherer:
             return None, None
         index = serials.bucket_of(serial, batch.k)
         found, states = buckets.unpack_bucket(seen.bucket)
-        digest = serials.bucket_digest(index, found, secret)
-        if serials.root_from_bucket(index, digest, seen.siblings) != batch.root:
-            return None, None
         proof = serials.prove(serial, found, secret, seen.siblings, index)
-        if proof is None or batch.expiry != identity.expiry:
-            return None, "unknown"
-        return (proof, stands.state) if states[proof.position] == stands.code else (None, None)
+        if proof is None:
+            digest = serials.bucket_digest(index, found, secret)
+            whole = serials.root_from_bucket(index, digest, seen.siblings) == batch.root
+            return None, "unknown" if whole else None
+        if not serials.check(proof, serial, batch.k, batch.root) or states[proof.position] != stands.code:
+            return None, None
+        return (proof, stands.state) if batch.expiry == identity.expiry else (None, "unknown")
 
-    def _exhibits(self, roots: list[bytes], seen: _Snapshot) -> tuple[Exhibit, ...]:
-        """The statements `roots` and those that make their signers entitled, each with its proof, by leaf index."""
-        wanted = set(self._chain(self.answerer.kid, seen.keyring)) | set(roots)
-        for root in roots:
-            wanted.update(self._chain(read(self._leaf(root)[1]).kid, seen.keyring))
-        leaves = sorted(self._leaf(wanted_id) for wanted_id in wanted)
-        if leaves[-1][0] >= seen.note.size:
+    def _exhibits(
+        self, said: list[tuple[bytes, bytes]], seen: _Snapshot
+    ) -> tuple[list[bytes], tuple[Exhibit, ...]]:
+        """The statements that were said, as (id, key id), and those that make their signers entitled: their sorted
+        ids, and each with its proof, by leaf index."""
+        kids = {self.answerer.kid, *(kid for _, kid in said)}
+        wanted = {self.genesis, *(one for one, _ in said)}.union(*self._chains_of(kids, seen.keyring))
+        leaves = self.log.leaves(wanted)
+        if leaves is None:
+            raise NotReady("a statement is named by the projection but not in the log")
+        ordered = sorted(leaves)
+        if ordered[-1][0] >= seen.note.size:
             raise StaleSnapshot
-        return tuple(Exhibit(index, raw, self.log.path(index, seen.note.size)) for index, raw in leaves)
+        exhibits = tuple(Exhibit(index, raw, self.log.path(index, seen.note.size)) for index, raw in ordered)
+        return sorted(wanted), exhibits
 
-    def _leaf(self, statement_id: bytes) -> tuple[int, bytes]:
-        leaf = self.log.leaf(statement_id)
-        if leaf is None:
-            raise NotReady(f"statement {statement_id.hex()} is named by the projection but not in the log")
-        return leaf
-
-    def _chain(self, kid: bytes, keyring: bytes) -> tuple[bytes, ...]:
-        """The ids that enrol a key and its member, from the genesis on. Remembered while no key changed."""
+    def _chains_of(self, kids: set[bytes], keyring: bytes) -> list[tuple[bytes, ...]]:
+        """For each key, the ids that enrol it, back to the genesis. Remembered while no key changed."""
         at, chains = self._chains
         if at != keyring:
             chains = {}
             self._chains = (keyring, chains)
-        if kid not in chains:
-            directory = Projected(reader(self.client))
-            key = directory.key(kid)
-            member = directory.member(key.member) if key else None
-            genesis = self.log.ids(0, 1)
-            chains[kid] = tuple({*genesis, *(key.statements if key else ()), *(member.statements if member else ())})
-        return chains[kid]
+        missing = kids - chains.keys()
+        if missing:
+            chains.update(self._read_chains(missing))
+        return [chains[kid] for kid in kids]
+
+    def _read_chains(self, kids: set[bytes]) -> dict[bytes, tuple[bytes, ...]]:
+        records: dict[bytes, KeyRecord] = {}
+        front = kids
+        while front:
+            found = read_keys(self.client, front)
+            records |= found
+            front = {kid for record in found.values() for kid in record.by} - records.keys()
+        return {kid: tuple(one for link in _followed(kid, records) for one in link.statements) for kid in kids}
 
     def _answer(
-        self, identity: Identity, seen: _Snapshot, state: str, exhibits: tuple[Exhibit, ...], now: int
+        self, identity: Identity, seen: _Snapshot, state: str, ids: list[bytes], now: int
     ) -> bytes:
         """The signed answer: the state, and the id of every statement that applies."""
         stands = seen.standing if state not in ("unknown", "not_registered") else None
@@ -200,7 +207,7 @@ class Gatherer:
             root=seen.note.root,
             time=now,
             state=state,  # type: ignore[arg-type]  # the words are the Literal's: transitions.json and the two above
-            applies=sorted(read(exhibit.raw).id for exhibit in exhibits),
+            applies=ids,
             withheld=sorted(stands.events) if stands else [],
             custody=list(stands.stops) if stands else [],
             disputes=stands.disputes if stands else 0,
@@ -213,3 +220,15 @@ class Gatherer:
             return None
         path = tuple(tiles.consistency_path(since, note.size, self.log.tile))
         return Growth(since, tiles.root(since, self.log.tile), path)
+
+
+def _followed(kid: bytes, records: dict[bytes, KeyRecord]) -> list[KeyRecord]:
+    """A key's record and those of the keys that signed for it, and so on."""
+    chain: dict[bytes, KeyRecord] = {}
+    front = [kid]
+    while front:
+        record = records.get(front.pop())
+        if record is not None and record.kid not in chain:
+            chain[record.kid] = record
+            front += record.by
+    return list(chain.values())

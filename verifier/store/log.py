@@ -15,6 +15,7 @@ from verifier.store import layout
 
 ID = 32
 WIDTH = 256
+MEMO = 4096  # statements remembered in a process
 
 
 class LogStore:
@@ -24,7 +25,7 @@ class LogStore:
         self.client = client
         self._tile = lru_cache(maxsize=4096)(self._read_tile)
         self._paths: tuple[int, dict[int, tuple[bytes, ...]]] = (-1, {})
-        self._leaf = lru_cache(maxsize=8192)(self._read_leaf)
+        self._leaves: dict[bytes, tuple[int, bytes]] = {}
 
     def checkpoint(self) -> bytes | None:
         """The published signed note, or None before the first."""
@@ -63,16 +64,23 @@ class LogStore:
 
     def leaf(self, statement_id: bytes) -> tuple[int, bytes] | None:
         """A registered statement: its leaf index and its bytes; None if it is not registered."""
-        try:
-            return self._leaf(statement_id)
-        except LookupError:
-            return None
+        found = self.leaves({statement_id})
+        return found[0] if found else None
 
-    def _read_leaf(self, statement_id: bytes) -> tuple[int, bytes]:
-        index, raw = (_bytes(v) for v in self.client.mget([layout.index(statement_id), layout.body(statement_id)]))
-        if index is None or raw is None or sha256(raw).digest() != statement_id:
-            raise LookupError(f"no statement {statement_id.hex()}")
-        return int.from_bytes(index, "big"), raw
+    def leaves(self, ids: set[bytes]) -> list[tuple[int, bytes]] | None:
+        """The (index, bytes) of registered statements, in one round trip for those not remembered; None if one is not
+        registered or its bytes are altered."""
+        missing = [one for one in ids if one not in self._leaves]
+        if missing:
+            keys = [key for one in missing for key in (layout.index(one), layout.body(one))]
+            values = [_bytes(v) for v in self.client.mget(keys)]
+            if len(self._leaves) > MEMO:
+                self._leaves.clear()
+            for one, index, raw in zip(missing, values[::2], values[1::2], strict=True):
+                if index is None or raw is None or sha256(raw).digest() != one:
+                    return None
+                self._leaves[one] = (int.from_bytes(index, "big"), raw)
+        return [self._leaves[one] for one in ids]
 
     def bodies(self, ids: Sequence[bytes]) -> list[bytes]:
         """The statements of these ids, hashed again; LookupError names the first gone or altered."""

@@ -9,11 +9,12 @@ from hashlib import sha256
 import redis
 
 from verifier.state.keys import BatchRecord, Name
-from verifier.state.replay import Changes, Read, admit, batch_record
+from verifier.state.replay import Changes, Read, admit, batch_record, key_record
 from verifier.statements import buckets, cbor, manifest, serials
 from verifier.statements.batch import Batch
 from verifier.statements.envelope import read
 from verifier.statements.kinds import body_of
+from verifier.statements.roster import KeyRecord
 from verifier.store import layout
 from verifier.store.log import LogStore
 
@@ -139,6 +140,13 @@ def digest(client: redis.Redis) -> str:
         value = client.get(key)
         total.update(len(key).to_bytes(4, "big") + key + sha256(value if isinstance(value, bytes) else b"").digest())
     return total.hexdigest()
+
+
+def read_keys(client: redis.Redis, kids: Iterable[bytes]) -> dict[bytes, KeyRecord]:
+    """The records of these key ids, those that are enrolled, in one round trip."""
+    wanted = list(kids)
+    values = client.mget([layout.derived(("key", kid.hex())) for kid in wanted])
+    return {kid: key_record(value) for kid, value in zip(wanted, values, strict=True) if isinstance(value, bytes)}
 
 
 def reader(client: redis.Redis) -> Read:

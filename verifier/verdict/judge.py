@@ -7,12 +7,14 @@ exactly the statements shown. What fails falls to *unverified*; what is a bad fa
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from verifier.identity import Identity, expires_on
 from verifier.ledger import checkpoint as notes
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.merkle import leaf_hash, verify_consistency, verify_inclusion
 from verifier.ledger.note import parse as parse_note
+from verifier.ledger.policy import Policy
 from verifier.statements import serials
 from verifier.statements.answer import Answer
 from verifier.statements.batch import Batch
@@ -40,11 +42,10 @@ class Question:
 
 
 @dataclass(slots=True)
-class Findings:
-    """What the exhibits proved so far. `codes` are reasons; the rest are facts that later checks lean on."""
+class Believed:
+    """What the statements shown proved. `codes` are reasons; `signed` says which key signed what, at which leaf."""
 
     codes: set[str] = field(default_factory=set)
-    checkpoint: Checkpoint | None = None
     roster: Roster = field(default_factory=Roster)
     ids: set[bytes] = field(default_factory=set)
     signed: list[tuple[bytes, int]] = field(default_factory=list)
@@ -52,6 +53,15 @@ class Findings:
     batch: Batch | None = None
     batch_index: int | None = None
     recalls: list[Recall] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the exhibits proved so far: the statements, the checkpoint, the answer."""
+
+    codes: set[str] = field(default_factory=set)
+    checkpoint: Checkpoint | None = None
+    shown: Believed = field(default_factory=Believed)
     answer: Answer | None = None
     answered_by: str | None = None
 
@@ -74,10 +84,8 @@ def judge_strictly(question: Question, evidence: Evidence | None, trust: Trust, 
     found = Findings()
     found.checkpoint = _checkpoint(evidence, trust, found.codes)
     if found.checkpoint is not None:
-        for exhibit in evidence.statements:
-            _admit(exhibit, found, trust, identity)
-        if list(evidence.statements) != sorted(evidence.statements, key=lambda exhibit: exhibit.index):
-            found.codes.add("broken_evidence")
+        found.shown = _believe(evidence.statements, found.checkpoint, trust.genesis, identity.gtin, identity.batch)
+        found.codes |= found.shown.codes
         _answer(question, evidence, found, now, trust.max_age_s)
         _issue(identity, evidence, found)
     _bad_facts(question, found, now)
@@ -99,10 +107,8 @@ def _checkpoint(evidence: Evidence, trust: Trust, codes: set[str]) -> Checkpoint
         codes.add("missing_state")
         return None
     try:
-        now = notes.open(evidence.checkpoint, trust.policy)
-        if len(parse_note(evidence.checkpoint).signatures) != 1:
-            raise ValueError("signatures that no one here can check")
-        seen = notes.open(trust.checkpoint, trust.policy) if trust.checkpoint else None
+        now = _opened(evidence.checkpoint, trust.policy)
+        seen = _opened(trust.checkpoint, trust.policy) if trust.checkpoint else None
         growth = evidence.growth
         if growth is not None:
             verify_consistency(growth.size, now.size, growth.path, growth.root, now.root)
@@ -119,39 +125,70 @@ def _checkpoint(evidence: Evidence, trust: Trust, codes: set[str]) -> Checkpoint
     return now
 
 
-def _admit(exhibit: Exhibit, found: Findings, trust: Trust, identity: Identity) -> None:
-    """Believe one statement: it is the leaf it says, and its signer was entitled there. Otherwise: broken evidence."""
-    checkpoint = found.checkpoint
-    try:
-        statement = read(exhibit.raw)
-        if statement.raw != exhibit.raw or statement.id in found.ids or checkpoint is None:
-            raise ValueError("an exhibit twice, or with unprotected headers")
-        leaf = leaf_hash(statement.id)
-        verify_inclusion(leaf, exhibit.index, checkpoint.size, exhibit.path, checkpoint.root)
-        if (exhibit.index == 0) != (statement.id == trust.genesis):
-            raise ValueError("another genesis")
-        _enter(statement, exhibit.index, found, identity)
-    except ValueError:
+@lru_cache(maxsize=64)
+def _opened(note: bytes, policy: Policy) -> Checkpoint:
+    """A checkpoint that the policy accepts, with no signature that nobody here can check. Memoised by its bytes."""
+    opened = notes.open(note, policy)
+    if len(parse_note(note).signatures) != 1:
+        raise ValueError("signatures that no one here can check")
+    return opened
+
+
+def forget() -> None:
+    """Empty the memos (benchmarks of a cold check)."""
+    _believe.cache_clear()
+    _opened.cache_clear()
+
+
+@lru_cache(maxsize=256)
+def _believe(
+    statements: tuple[Exhibit, ...], checkpoint: Checkpoint, genesis: bytes, gtin: str | None, batch: str | None
+) -> Believed:
+    """What these statements prove of a lot, under a believed checkpoint. Pure, and memoised by all their bytes: the
+    result is read, never changed."""
+    found = Believed()
+    for exhibit in statements:
+        try:
+            statement = _proven(exhibit, checkpoint, genesis)
+            if statement.id in found.ids:
+                raise ValueError("an exhibit twice")
+            _enter(statement, exhibit.index, found, gtin, batch)
+        except ValueError:
+            found.codes.add("broken_evidence")
+        else:
+            found.ids.add(statement.id)
+    if [exhibit.index for exhibit in statements] != sorted(exhibit.index for exhibit in statements):
         found.codes.add("broken_evidence")
-    else:
-        found.ids.add(statement.id)
+    return found
 
 
-def _enter(statement: Statement, index: int, found: Findings, identity: Identity) -> None:
-    """Add a proven statement to what is known; raises Refused where its signer was not entitled."""
+def _proven(exhibit: Exhibit, checkpoint: Checkpoint, genesis: bytes) -> Statement:
+    """The statement of an exhibit that is the leaf it says; raises ValueError."""
+    statement = read(exhibit.raw)
+    if statement.raw != exhibit.raw:
+        raise ValueError("unprotected headers that no signature covers")
+    verify_inclusion(leaf_hash(statement.id), exhibit.index, checkpoint.size, exhibit.path, checkpoint.root)
+    if (exhibit.index == 0) != (statement.id == genesis):
+        raise ValueError("another genesis")
+    return statement
+
+
+def _enter(statement: Statement, index: int, found: Believed, gtin: str | None, batch: str | None) -> None:
+    """Add a proven statement to what is believed; raises Refused where its signer was not entitled."""
     if statement.kind in ENROLLING:
         records = enrol(statement, index, found.roster)
         body = body_of(statement)
         found.roster = found.roster.with_records(records, getattr(body, "threshold", found.roster.k))
+        found.signed.append((statement.kid, index))
         return
     signer(statement, index, found.roster)
     body = body_of(statement)
-    if getattr(body, "gtin", None) != identity.gtin:
+    if getattr(body, "gtin", None) != gtin:
         raise ValueError("about another product")
     if isinstance(body, Product):
         found.product = body
     elif isinstance(body, Batch):
-        if body.batch != identity.batch:
+        if body.batch != batch:
             raise ValueError("about another batch")
         found.batch, found.batch_index = body, index
     elif isinstance(body, Recall):
@@ -171,14 +208,13 @@ def _answer(question: Question, evidence: Evidence, found: Findings, now: int, m
         statement = read(evidence.answer)
         if checkpoint is None or statement.kind != "answer" or statement.raw != evidence.answer:
             raise ValueError("no answer")
-        member = signer(statement, checkpoint.size - 1, found.roster)
+        member = signer(statement, checkpoint.size - 1, found.shown.roster)
         body = body_of(statement)
         if not isinstance(body, Answer) or (body.size, body.root) != (checkpoint.size, checkpoint.root):
             raise ValueError("an answer about another checkpoint")
     except ValueError:
-        found.codes.add("broken_evidence" if found.roster.keys else "missing_keys")
+        found.codes.add("broken_evidence" if found.shown.roster.keys else "missing_keys")
         return
-    found.signed.append((statement.kid, checkpoint.size))
     found.answered_by = member.name
     if body.identity != question.identity.digital_link():
         found.codes.add("other_identity")
@@ -188,34 +224,36 @@ def _answer(question: Question, evidence: Evidence, found: Findings, now: int, m
         found.answer = body
         if body.time + max_age_s < now:
             found.codes.add("stale")
-        if set(body.applies) != found.ids:
-            found.codes.add("missing_recalls" if set(body.applies) > found.ids else "broken_evidence")
+        if set(body.applies) != found.shown.ids:
+            found.codes.add("missing_recalls" if set(body.applies) > found.shown.ids else "broken_evidence")
 
 
 def _issue(identity: Identity, evidence: Evidence, found: Findings) -> None:
     """The pack was issued: its serial is under the root that the maker signed, with this expiry."""
     if found.answer is not None and found.answer.state in ("unknown", "not_registered"):
         return
-    if found.batch is None or evidence.serial is None or identity.serial is None:
+    batch = found.shown.batch
+    if batch is None or evidence.serial is None or identity.serial is None:
         found.codes.add("missing_issue")
-    elif not serials.check(evidence.serial, identity.serial.encode(), found.batch.k, found.batch.root):
+    elif not serials.check(evidence.serial, identity.serial.encode(), batch.k, batch.root):
         found.codes.add("broken_evidence")
-    elif found.batch.expiry != identity.expiry:
+    elif batch.expiry != identity.expiry:
         found.codes.add("other_identity")
 
 
 def _bad_facts(question: Question, found: Findings, now: int) -> None:
     """Facts that stand by themselves: recalls, expiry, keys lost, and what the answer says of state and custody."""
     identity, codes, answer = question.identity, found.codes, found.answer
-    for kid, index in found.signed:
-        key = found.roster.key(kid)
+    shown = found.shown
+    for kid, index in shown.signed:
+        key = shown.roster.key(kid)
         if key is not None and key.compromised_since is not None and index >= key.compromised_since:
             codes.add("key_compromised")
-    for recall in found.recalls:
+    for recall in shown.recalls:
         if recall.covers(identity.batch, identity.serial):
             whole = "withdrawn" if recall.batches is None else "recall_patient"
             codes.add(whole if recall.depth == "patients" else "recall_pharmacy")
-    if found.batch is not None and identity.expiry is not None:
+    if shown.batch is not None and identity.expiry is not None:
         today = datetime.fromtimestamp(now, UTC).date()
         if expires_on(identity.expiry, today) < today:
             codes.add("expired")
@@ -240,9 +278,9 @@ STATE_REASONS = {
 
 
 def _is_maker(found: Findings, identity: Identity) -> bool:
-    prefixes = found.roster.prefixes()
+    prefixes = found.shown.roster.prefixes()
     owner = next((m for p, m in prefixes.items() if identity.gtin and identity.gtin[1:].startswith(p)), None)
-    record = found.roster.member(owner) if owner else None
+    record = found.shown.roster.member(owner) if owner else None
     return record is not None and record.name == found.answered_by
 
 
@@ -253,7 +291,7 @@ def _conclude(question: Question, found: Findings, now: int) -> Verdict:
     if sound and answer is not None and answer.state == "active":
         clean = not found.codes
         found.codes.update({"genuine", "not_recorded"} if clean else ())
-    issued = sound and found.batch is not None
+    issued = sound and found.shown.batch is not None
     known = {
         "what": "yes" if issued else "unknown",
         "hands": "yes" if issued and answer is not None else "unknown",
@@ -261,13 +299,13 @@ def _conclude(question: Question, found: Findings, now: int) -> Verdict:
     }
     ledger = None
     if checkpoint is not None:
-        ledger = Ledger(found.batch_index, checkpoint.size, checkpoint.root, 0, "none", found.answered_by)
+        ledger = Ledger(found.shown.batch_index, checkpoint.size, checkpoint.root, 0, "none", found.answered_by)
     return compose(
         found.codes or {"unverified"},
         known if sound else NO_ANSWERS,
         question.identity,
         now,
-        product=found.product.name if found.product else None,
+        product=found.shown.product.name if found.shown.product else None,
         custody=tuple(answer.custody) if answer else (),
         ledger=ledger,
         as_of=answer.time if answer else None,

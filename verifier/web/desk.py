@@ -52,7 +52,7 @@ class Desk:
         if not path.exists():
             raise NotReady("no consortium here yet: start with `python -m verifier serve --demo`")
         key = keyfile.load(path)
-        return Gatherer(self.client, self.trust.policy, Answerer(key.member, key.seed, key.kid), self._opening)
+        return Gatherer(self.client, self.trust.genesis, self.trust.policy, Answerer(key.member, key.seed, key.kid), self._opening)
 
     def _opening(self, statement_id: bytes) -> bytes | None:
         try:

@@ -6,8 +6,8 @@ from flask import Blueprint, Response, current_app, jsonify, request
 
 from verifier.verdict import evidence as files
 from verifier.web.desk import Desk, complete
-from verifier.web.words import language
 from verifier.web.problem import Problem
+from verifier.web.words import language
 
 blueprint = Blueprint("api", __name__)
 TEXT_LIMIT = 16_384

@@ -1,0 +1,23 @@
+"""Our application with every memo emptied before each request: what the first scan of a batch costs."""
+
+from flask import Flask
+
+import app as ours
+from verifier.statements import envelope, kinds
+from verifier.verdict import judge
+from verifier.web.desk import Desk
+
+
+def create_app() -> Flask:
+    """The application that remembers nothing."""
+    app = ours.create_app()
+    desk: Desk = app.extensions["probatum"]
+
+    @app.before_request
+    def forget() -> None:
+        envelope.forget()
+        kinds.forget()
+        judge.forget()
+        desk.gatherer.forget()
+
+    return app
