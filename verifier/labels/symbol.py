@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+import qrcode
 import zxingcpp
+from qrcode.constants import ERROR_CORRECT_L
 
 from verifier.identity import Identity
 from verifier.identity.ai import TABLE
@@ -58,9 +60,11 @@ def element_string(identity: Identity) -> bytes:
 
 
 def qr(identity: Identity) -> Modules:
-    """QR Code Model 2, level L, of the canonical Digital Link."""
-    link = zxingcpp.create_barcode(identity.digital_link(), zxingcpp.BarcodeFormat.QRCodeModel2, ec_level="L")
-    return _modules(link, QUIET["qr"])
+    """QR Code Model 2, level L, of the canonical Digital Link; not written by the library that reads it."""
+    symbol = qrcode.QRCode(error_correction=ERROR_CORRECT_L, border=0)
+    symbol.add_data(identity.digital_link())
+    symbol.make(fit=True)
+    return Modules(tuple(tuple(map(bool, row)) for row in symbol.get_matrix()), QUIET["qr"])
 
 
 def datamatrix(identity: Identity) -> Modules:
