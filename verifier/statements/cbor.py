@@ -24,6 +24,7 @@ MAX_BYTES = 65_536
 MAX_INT = 2**53
 _SCALARS = (bytes, str, bool, type(None))
 _PLAIN = frozenset((bytes, str))
+_KEYS = frozenset((bytes, str, int))
 
 
 def encode(value: object) -> bytes:
@@ -65,14 +66,14 @@ def _check(value: object) -> None:
 
 
 def _check_map(value: dict[object, object]) -> None:
-    if all(type(key) is str for key in value):
-        kinds: set[tuple[type, bool]] = set()
-    else:
-        kinds = {(type(key), isinstance(key, int) and key < 0) for key in value}
-    if len(kinds) > 1 or any(kind not in (int, str, bytes) for kind, _ in kinds):
-        raise Malformed("map_keys", expected="keys of one type and one sign", found=f"{len(kinds)} sorts of keys")
-    for key, item in value.items():
-        if type(key) not in _PLAIN:
-            _check(key)
+    sorts: set[object] = set(map(type, value))
+    if sorts == {int}:
+        sorts = {key < 0 for key in value}  # type: ignore[operator]
+        _check(list(value))
+    elif not sorts <= _KEYS:
+        raise Malformed("map_keys", expected="keys that are int, text or bytes", found=str(sorts)[:80])
+    if len(sorts) > 1:
+        raise Malformed("map_keys", expected="keys of one type and one sign", found=f"{len(sorts)} sorts of keys")
+    for item in value.values():
         if type(item) not in _PLAIN:
             _check(item)

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from verifier.statements.body import Body, Count, MemberId, PublicKey
-from verifier.statements.envelope import kid_of, usable_key
+from verifier.statements.envelope import kid_of
 from verifier.statements.errors import Malformed
 
 Purpose = Literal["member", "answer", "device"]
@@ -23,8 +23,6 @@ class Key(Body, frozen=True, kw_only=True):
         return f"urn:probatum:key:{kid_of(self.public).hex()}"
 
     def check(self) -> None:
-        """The key is a usable Ed25519 point; only a revocation tells of a compromise."""
-        if not usable_key(self.public):
-            raise Malformed("weak_key", value=self.public.hex(), expected="an Ed25519 key", found="a weak point")
+        """Only a revocation tells of a compromise."""
         if self.compromised_since is not None and self.status != "revoked":
             raise Malformed("compromised", expected="with status revoked only", found=f"status {self.status}")

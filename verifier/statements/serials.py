@@ -7,7 +7,7 @@ r"""The serial tree: one root signs every pack of a batch, and a pack's proof te
 
 A serial's bucket is the first k bits of SHA-256(serial); within it serials strictly increase and stand under a subroot
 of RFC 6962's shape, SHA-256("") when there are none. Pure: the secret is an argument. What a serial may be stands in
-`numbering`, how a bucket is kept in `buckets`, how a batch travels in `manifest`; all but the last are named here too.
+`numbering`, how a bucket is kept in `buckets`, how a batch travels in `manifest`.
 
 >>> secret = bytes(32)
 >>> tree = build([b"A1", b"A2", b"A3"], secret)
@@ -22,14 +22,8 @@ from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from itertools import islice, pairwise
 
-from verifier.statements.buckets import find, pack_bucket, state_at, unpack_bucket, with_state
 from verifier.statements.errors import Malformed
-from verifier.statements.numbering import are_serials, generate, is_serial
-
-__all__ = [
-    "SerialProof", "SerialTree", "bucket_digest", "bucket_of", "build", "check", "choose_k", "find", "from_map",
-    "generate", "pack_bucket", "prove", "root_from_bucket", "state_at", "to_map", "unpack_bucket", "with_state",
-]  # fmt: skip
+from verifier.statements.numbering import are_serials, is_serial
 
 PER_BUCKET = 61
 """The serials a bucket aims at: fewer cost memory for the key and the hash of each, more cost hashing at each scan."""

@@ -97,7 +97,7 @@ class Vault:
                 row = connection.execute(found, (kind, name)).fetchone()
                 if row is not None:
                     connection.execute("DELETE FROM opening WHERE kind = ? AND name = ?", (kind, name))
-                    # Same length, so in place: tests/vault/test_forget reads the file to hold this.
+                    # Of the same length, so that SQLite writes it in place.
                     connection.execute("UPDATE slot SET wrapped = ? WHERE id = ?", (bytes(SLOT), row[0]))
             # A crash here leaves old pages in the log; the next `open` or `forget` wipes them.
             if not _wipe(connection):
