@@ -1,4 +1,4 @@
-"""`make bench`: every figure in turn, on an embedded Redis of its own. `python -m benchmarks scan serials` runs some."""
+"""`make bench`: every figure in turn, on a Redis of its own. `python -m benchmarks scan serials` runs some."""
 
 import sys
 import tempfile

@@ -3,6 +3,7 @@
 from flask import Flask
 
 import app as ours
+from verifier.ledger import checkpoint
 from verifier.statements import envelope, kinds
 from verifier.verdict import judge
 from verifier.web.desk import Desk
@@ -18,6 +19,7 @@ def create_app() -> Flask:
         envelope.forget()
         kinds.forget()
         judge.forget()
+        checkpoint.open.cache_clear()
         desk.gatherer.forget()
 
     return app

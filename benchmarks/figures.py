@@ -33,8 +33,8 @@ def show(figures: Sequence[Figure], folder: Path) -> None:
     for row in figures:
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         met = "" if row.met is None else "yes" if row.met else "NO"
-        line = f"{row.figure:{width}}  {row.value:>12,.1f}  {row.unit:12}  {ratio:>7}  {row.aim:>14}  {met:4}  {row.against}"
-        print(line)
+        value = f"{row.figure:{width}}  {row.value:>12,.1f}  {row.unit:12}"
+        print(f"{value}  {ratio:>7}  {row.aim:>14}  {met:4}  {row.against}")
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "bench.json"
     file.write_text(json.dumps([asdict(row) for row in figures], indent=2) + "\n", "utf-8")

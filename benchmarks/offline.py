@@ -11,6 +11,7 @@ from benchmarks.running import house, web
 from scanner.check import check
 from scanner.sighting import Sighting
 from verifier.demo import _world
+from verifier.ledger import checkpoint
 from verifier.statements import envelope, kinds
 from verifier.verdict import evidence as files
 from verifier.verdict import judge
@@ -34,6 +35,7 @@ def figures(folder: Path) -> list[Figure]:
             envelope.forget()
             kinds.forget()
             judge.forget()
+            checkpoint.open.cache_clear()
             assert check(seen, proof, trust, now).outcome == "genuine"
 
         return _each(once)

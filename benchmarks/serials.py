@@ -25,7 +25,7 @@ def figures(folder: Path) -> list[Figure]:
     with EmbeddedRedis(folder) as server:
         client = connect(server.url)
         before = int(client.info("memory")["used_memory"])
-        write_buckets(client, "09521000000018", "BENCH", tree)
+        write_buckets(client.mset, "09521000000018", "BENCH", tree)
         after = int(client.info("memory")["used_memory"])
         client.close()
     weight = (after - before) / len(names)

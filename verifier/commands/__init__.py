@@ -14,6 +14,8 @@ VERBS = {
     "serve": "Start Redis, the node and the web workers; stop all cleanly.",
     "node": "Run the one process that holds the log's key.",
     "issue": "Issue a batch and draw its labels.",
+    "say": "Say what a member does with packs: ship, receive, dispense ...",
+    "recall": "Recall lots or a product.",
     "prove": "Write the evidence about one code to a file.",
     "trust": "Write what a verifier must know beforehand.",
     "rebuild": "Replay the ledger into every derived key.",

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -10,13 +11,14 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import click
 
 from verifier import labels
 from verifier.commands.client import Client, ServerError
-from verifier.identity import Identity, expires_on, parse_text
+from verifier.identity import Identity, expires_on
 from verifier.node import keyfile
 from verifier.node.keyfile import KeyFile, KeyFileError
 from verifier.settings import Settings
@@ -27,6 +29,7 @@ from verifier.statements.product import Product
 from verifier.statements.serials import SerialTree
 
 CARRIERS = ("qr", "datamatrix")
+MOST = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,37 +62,43 @@ def command(
         lot = Lot(gtin, batch, yymmdd(expiry), tuple(part.strip().upper() for part in market.split(",")))
         identity_of(lot, "0")  # refuses a wrong GTIN, lot or date before anything is made
         key = keyfile.load(key_path or maker_key(settings, gtin))
-        client = Client(server or settings.base_url)
-        if product:
-            body = Product(gtin=gtin, name=product)
-            client.register(sign("product", key.member, body.subject(), now(), body.encode(), key.seed).raw)
         names = tuple(read_serials(source))
-        leaf = issue(client, key, lot, names)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)  # now: serials drawn at random must not be issued and then lost
+        leaf = issue(Client(server or settings.base_url), key, lot, names, product=product)
+        click.echo(f"batch {batch} of {gtin}: {len(names)} packs, leaf {leaf['index']} of {leaf['size']}")
+        if folder is not None:
+            draw(lot, names, folder, product or "")
+            click.echo(f"labels in {folder}")
     except (ServerError, KeyFileError, ValueError, OSError) as fault:
-        raise click.ClickException(str(fault)) from None
-    click.echo(f"batch {batch} of {gtin}: {len(names)} packs, leaf {leaf['index']} of {leaf['size']}")
-    if folder is not None:
-        draw(lot, names, folder, product or "")
-        click.echo(f"labels in {folder}")
+        unknown = isinstance(fault, ServerError) and fault.fields.get("type") == "/problems/unknown_product"
+        advice = "; name it with --product NAME to register it first" if unknown else ""
+        raise click.ClickException(f"{fault}{advice}") from None
 
 
 def issue(
-    client: Client, key: KeyFile, lot: Lot, names: Sequence[bytes], moment: int | None = None
+    client: Client,
+    key: KeyFile,
+    lot: Lot,
+    names: Sequence[bytes],
+    moment: int | None = None,
+    product: str | None = None,
 ) -> dict[str, object]:
-    """Build, deposit and register a batch; what the door says of its leaf. With `moment`, the declared time, nothing is
-    printed. Raises ServerError or ValueError."""
-    quiet = moment is not None
-    secret = secrets.token_bytes(32)
+    """Build, deposit and register a batch; what the door says of its leaf. `product` is registered first, under that
+    name. With `moment`, the declared time, no progress is shown. Raises ServerError or ValueError; a ValueError, before
+    anything was sent."""
+    quiet, declared, secret = moment is not None, now() if moment is None else moment, secrets.token_bytes(32)
     with _bar(len(names), "serial tree", quiet) as bar:
         tree = serials.build(names, secret, progress=bar.update)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "manifest"
-        digest = write_manifest(file, tree, secret)
-        body = _body(lot, tree, digest)
-        declared = now() if moment is None else moment
+        body = _body(lot, tree, write_manifest(file, tree, secret))
         statement = sign("batch", key.member, body.subject(), declared, body.encode(), key.seed)
+        if product is not None:
+            named = Product(gtin=lot.gtin, name=product)
+            client.register(sign("product", key.member, named.subject(), declared, named.encode(), key.seed).raw)
         with _bar(file.stat().st_size, "manifest", quiet) as bar:
-            client.put_deposit(file, digest.hex(), key, bar.update)
+            client.put_deposit(file, body.manifest.hex(), key, bar.update)
         client.put_signed(f"/vault/batches/{statement.id.hex()}", secret, key)
     return client.register(statement.raw)
 
@@ -113,17 +122,22 @@ def write_manifest(file: Path, tree: SerialTree, secret: bytes) -> bytes:
 def read_serials(source: str) -> Iterable[bytes]:
     """Serials from a count ("500") or a file with one a line."""
     if source.isdecimal() and source.isascii():
-        if not 1 <= int(source) <= 10_000_000:
-            raise ValueError(f"--serials: expected 1 to 10000000, found {source}")
+        if not 1 <= int(source) <= MOST:
+            raise ValueError(f"--serials: expected 1 to {MOST}, found {source}")
         return numbering.generate(int(source), os.urandom)
-    lines = Path(source).read_text("ascii").splitlines()
-    return (line.strip().encode() for line in lines if line.strip())
+    try:
+        lines = [line.strip() for line in Path(source).read_bytes().splitlines()]
+    except OSError as fault:
+        found = f"{source!r}: {fault.strerror}"
+        raise ValueError(f"--serials: expected how many, or a file with one a line, found {found}") from None
+    if not any(lines):
+        raise ValueError(f"--serials: expected a file with one a line, found nothing in {source!r}")
+    return [line for line in lines if line]
 
 
 def draw(lot: Lot, names: Sequence[bytes], folder: Path, title: str) -> None:
-    """Draw each pack's labels: QR and DataMatrix, PNG and SVG, named by serial (percent-encoded)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with _bar(len(names), "labels", quiet=False) as bar:
+    """Draw each pack's labels into a folder that exists: QR and DataMatrix, PNG and SVG; a serial names its files."""
+    with _bar(len(names), "labels") as bar:
         for serial in names:
             identity = identity_of(lot, serial.decode())
             for carrier in CARRIERS:
@@ -135,7 +149,7 @@ def draw(lot: Lot, names: Sequence[bytes], folder: Path, title: str) -> None:
 
 def identity_of(lot: Lot, serial: str) -> Identity:
     """The identity of one pack of a lot; raises IdentityError."""
-    return parse_text(f"01{lot.gtin}17{lot.expiry}10{lot.batch}\x1d21{serial}")
+    return Identity((("01", lot.gtin), ("17", lot.expiry), ("10", lot.batch), ("21", serial)))
 
 
 def yymmdd(text: str) -> str:
@@ -144,9 +158,12 @@ def yymmdd(text: str) -> str:
     >>> yymmdd("2027-12-31"), yymmdd("271231")
     ('271231', '271231')
     """
-    if "-" in text:
-        return date.fromisoformat(text).strftime("%y%m%d")
-    expires_on(text, date.today())
+    try:
+        if "-" in text:
+            return date.fromisoformat(text).strftime("%y%m%d")
+        expires_on(text, date.today())
+    except ValueError:
+        raise ValueError(f"--expiry: expected a day as YYMMDD or YYYY-MM-DD, found {text!r}") from None
     return text
 
 
@@ -165,16 +182,7 @@ def now() -> int:
     return int(time.time())
 
 
-class _Quiet:
-    def __enter__(self) -> "_Quiet":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def update(self, _: int) -> None:
-        """No bar."""
-
-
-def _bar(length: int, label: str, quiet: bool):  # type: ignore[no-untyped-def]
-    return _Quiet() if quiet else click.progressbar(length=length, label=label)
+def _bar(length: int, label: str, quiet: bool = False) -> Any:
+    """A progress bar on standard error, where that is a terminal."""
+    hidden = quiet or not sys.stderr.isatty()
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)

@@ -1,27 +1,36 @@
 """`node`: the one process that holds the log's key. It checks the store before it signs anything, then sequences."""
 
+import contextlib
+import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import redis
 
 from verifier.commands.serve import inspect_store, say
-from verifier.node import boot, keyfile, lease
+from verifier.node import boot, highwater, keyfile, lease
 from verifier.node.boot import Corrupt
 from verifier.node.keyfile import KeyFileError
 from verifier.node.lease import LeaseLost
-from verifier.node.sequencer import Keys, Sequencer
+from verifier.node.sequencer import ClockBack, Keys, Sequencer
+from verifier.process import FolderTaken, hold
 from verifier.settings import Settings
+from verifier.statements.errors import StatementError
 from verifier.store import deposits, layout
-from verifier.store.log import LogStore
 from verifier.store.projection import Manifests, Openings, rebuild
-from verifier.store.redis import StoreError, connect
-from verifier.vault import Vault
+from verifier.store.redis import StoreError, check_durable, connect
+from verifier.vault import Vault, VaultError
 from verifier.web.desk import deposit_folder, policy_of
 
-LEASE_PATIENCE_S = 15
+LEASE_PATIENCE_S = 15.0
+"""Longer than a lease: how long a node waits for one that a dead node left on another machine."""
+PAUSE_S = 0.2
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+REFUSALS = (StoreError, Corrupt, KeyFileError, LeaseLost, FolderTaken, VaultError, ClockBack, StatementError, OSError)
+"""Why a node does not start; each says in a sentence what is wrong and what to do."""
 
 
 @click.command(short_help="Sequence the log.")
@@ -35,33 +44,79 @@ def command(settings: Settings, allow_volatile: bool) -> None:
         )
     if not (settings.data / "genesis.cose").exists():
         raise click.ClickException(f"no consortium in {settings.data}: start with `python -m verifier serve --demo`")
-    try:
-        inspect_store(settings.redis_url, allow_volatile)
-        run(settings, connect(settings.redis_url))
-    except (StoreError, Corrupt, KeyFileError, LeaseLost) as fault:
-        raise click.ClickException(str(fault)) from None
-    except redis.RedisError as fault:
-        raise click.ClickException(f"the store went away ({fault}); starting again is safe") from None
-
-
-def run(settings: Settings, client: redis.Redis) -> None:
-    """Sequence until SIGTERM or SIGINT."""
     stopping: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _frame: stopping.append(got))
-    policy = policy_of(settings.data)
-    held = _take(client)
     try:
-        size = boot.verify(client, policy, lambda _: held.renew())
-        found = openings_of(settings), manifests_of(settings.data)
+        inspect_store(settings.redis_url, allow_volatile)
+        run(settings, connect(settings.redis_url), lambda: bool(stopping), allow_volatile)
+    except REFUSALS as fault:
+        raise click.ClickException(str(fault)) from None
+
+
+def run(settings: Settings, client: redis.Redis, stopping: Callable[[], bool], allow_volatile: bool = False) -> None:
+    """Sequence until `stopping`. A store that goes away is waited for and then checked again from the beginning: what
+    was published when it went is not known here. Raises one of REFUSALS."""
+    alone, place = hold_node(settings.data)
+    try:
+        while not stopping():
+            try:
+                _sequence(settings, client, place, stopping, allow_volatile)
+            except redis.RedisError as fault:
+                say(f"node: the store went away ({fault}); waiting for it")
+                _await(client, stopping)
+    finally:
+        os.close(alone)
+
+
+def _sequence(
+    settings: Settings, client: redis.Redis, place: str | None, stopping: Callable[[], bool], allow_volatile: bool
+) -> None:
+    """One term: take the lease, check everything, sequence."""
+    check_durable(client, allow_volatile)
+    data, policy, keys = settings.data, policy_of(settings.data), keys_of(settings.data)
+    mark = data / "node" / "high-water"
+    held = _take(client, place)
+    try:
+        size = boot.verify(client, policy, highwater.read(mark), lambda _: held.keep())
+        found = openings_of(settings), manifests_of(data)
         _catch_up(client, size, *found, held)
-        sequencer = Sequencer(client, policy, keys_of(settings.data), held, *found, lambda: int(time.time()))
+        sequencer = Sequencer(
+            client, policy, keys, held, *found, lambda: int(time.time()), lambda note: highwater.write(mark, note)
+        )
         if size == 0:
-            sequencer.commit([(b"genesis", (settings.data / "genesis.cose").read_bytes())])
-        while not stopping:
+            _begin(sequencer, data / "genesis.cose")
+        while not stopping():
             sequencer.step(0.5)
     finally:
-        held.drop()
+        with contextlib.suppress(redis.RedisError):  # gone: then it runs out, or is taken over from this place
+            held.drop()
+
+
+def _begin(sequencer: Sequencer, genesis: Path) -> None:
+    (receipt,) = sequencer.register([genesis.read_bytes()])
+    if receipt.status != "registered":
+        told = f"{receipt.code}: expected {receipt.expected}, found {receipt.found}"
+        raise Corrupt(f"{genesis} cannot be the first leaf ({told}); put back the file it was")
+
+
+def _await(client: redis.Redis, stopping: Callable[[], bool]) -> None:
+    while not stopping():
+        with contextlib.suppress(redis.RedisError):
+            client.ping()
+            return
+        time.sleep(PAUSE_S)
+
+
+def hold_node(data: Path) -> tuple[int, str | None]:
+    """Be the only node of a data folder while the returned descriptor is open, and the word for that place: this boot
+    of this machine, this file. None where the system has no such word. Raises FolderTaken while another runs."""
+    folder = data / "node"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = hold(folder)
+    file = os.fstat(descriptor)
+    boot_id = BOOT_ID.read_text("ascii").strip() if BOOT_ID.exists() else None
+    return descriptor, boot_id and f"{boot_id}:{file.st_dev}:{file.st_ino}"
 
 
 def keys_of(data: Path) -> Keys:
@@ -82,16 +137,16 @@ def manifests_of(data: Path) -> Manifests:
     return lambda digest: deposits.open_chunks(folder, digest.hex()) if deposits.exists(folder, digest.hex()) else None
 
 
-def _take(client: redis.Redis) -> lease.Lease:
-    """The lease, waiting for one that a dead node left to run out."""
+def _take(client: redis.Redis, place: str | None) -> lease.Lease:
+    """The lease: at once from a dead node of this place, else when it has run out."""
     patience = time.monotonic() + LEASE_PATIENCE_S
     while True:
         try:
-            return lease.take(client)
+            return lease.take(client, place)
         except LeaseLost:
             if time.monotonic() > patience:
                 raise
-            time.sleep(0.2)
+            time.sleep(PAUSE_S)
 
 
 def _catch_up(client: redis.Redis, size: int, openings: Openings, manifests: Manifests, held: lease.Lease) -> None:
@@ -100,4 +155,5 @@ def _catch_up(client: redis.Redis, size: int, openings: Openings, manifests: Man
     at = int.from_bytes(projected, "big") if isinstance(projected, bytes) else 0
     if at != size:
         say(f"node: the projection follows {at} of {size} leaves; replaying")
-        rebuild(client, LogStore(client), size, openings, manifests, lambda _: held.renew())
+        for sentence in rebuild(client, size, openings, manifests, held):
+            say(f"node: its packs read unverified here: {sentence}")

@@ -49,7 +49,10 @@ class Identity:
 
     def get(self, ai: str) -> str | None:
         """The value of an AI, as read."""
-        return next((value for one, value in self.elements if one == ai), None)
+        for one, value in self.elements:
+            if one == ai:
+                return value
+        return None
 
     @property
     def gtin(self) -> str | None:

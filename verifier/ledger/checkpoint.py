@@ -16,6 +16,7 @@ True
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from verifier.ledger import note
 from verifier.ledger.encoding import HASH_BYTES, MAX_SIZE, decode_decimal, decode_hash, encode_base64
@@ -62,8 +63,10 @@ def sign(checkpoint: Checkpoint, seed: bytes) -> bytes:
     return f"{text}\n{note.sign(text, checkpoint.origin, seed)}".encode()
 
 
+@lru_cache(maxsize=64)
 def open(signed: bytes, policy: Policy) -> Checkpoint:
-    """The checkpoint of a signed note, if the policy believes it: signed by its log, and naming it. Else NoteError."""
+    """The checkpoint of a signed note, if the policy believes it: signed by its log, and naming it. Else NoteError.
+    Memoised by the note's bytes."""
     parsed = note.parse(signed)
     note.verify(parsed, [policy.log])
     checkpoint = parse(parsed.text)

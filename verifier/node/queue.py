@@ -2,21 +2,25 @@
 
 Nothing waiting here is acknowledged yet: if it is lost, the sender was never told otherwise, and sending again is safe.
 
-    queue item: deterministic CBOR [token, statement]     reply: deterministic CBOR of a Receipt's fields
+    queue item: token (16 bytes), then the statement     reply: deterministic CBOR of a Receipt's fields
 """
 
-from typing import Annotated, Literal, cast
+from collections.abc import Iterable
+from typing import Literal, cast
 from uuid import uuid4
 
 import msgspec
 import redis
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from verifier.statements import cbor
 from verifier.store import layout
 
 REPLY_TTL_S = 60
-LONGEST = 50_000
+PATIENCE_S = 8.0  # below the store's own time limit (store/redis), so that it is we who say what happened
+LONGEST = 4096
+"""Statements that may wait: a second or two of the node's work, and at 64 KiB each no more than 256 MiB of Redis."""
+TOKEN = 16
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -31,38 +35,38 @@ class Receipt(Struct, frozen=True, kw_only=True):
     value: str = ""
     expected: str = ""
     found: str = ""
-    disputes: Annotated[list[str], Meta(max_length=500)] = []
+    disputes: list[str] = []
 
 
 class Busy(RuntimeError):
     """The node did not answer in time, or too much is waiting. Nothing is known to be registered; HTTP 503."""
 
 
-def submit(client: redis.Redis, raw: bytes, timeout_s: float = 10.0) -> Receipt:
+def submit(client: redis.Redis, raw: bytes, timeout_s: float = PATIENCE_S) -> Receipt:
     """Hand a statement to the node and wait for what became of it. Raises Busy, or redis.RedisError."""
-    if client.llen(layout.QUEUE) > LONGEST:
-        raise Busy("too many statements are waiting")
+    if client.llen(layout.QUEUE) >= LONGEST:
+        raise Busy("too many statements are waiting; send it again in a moment")
     token = uuid4().bytes
-    client.lpush(layout.QUEUE, cbor.encode([token, raw]))
-    answer = cast(tuple[bytes, bytes] | None, client.brpop([layout.reply(token)], timeout=timeout_s))
-    if answer is None:
+    client.lpush(layout.QUEUE, token + raw)
+    told = cast(tuple[bytes, bytes] | None, client.brpop([layout.reply(token)], timeout=timeout_s))
+    if told is None:
         raise Busy("the node did not answer in time; sending the same statement again is safe")
-    return msgspec.convert(cbor.decode(answer[1], 2**20), Receipt, builtin_types=(bytes,))
+    return msgspec.convert(cbor.decode(told[1], 2**20), Receipt, builtin_types=(bytes,))
 
 
 def take(client: redis.Redis, most: int, wait_s: float) -> list[tuple[bytes, bytes]]:
-    """Up to `most` waiting (token, statement) pairs, oldest first; waits `wait_s` for the first."""
+    """Up to `most` waiting (token, statement) pairs, oldest first; waits `wait_s` for the first. Any bytes that wait
+    are some pair: whether the second is a statement is for the sequencer to say."""
     first = cast(tuple[bytes, bytes] | None, client.brpop([layout.QUEUE], timeout=wait_s))
     if first is None:
         return []
     rest = cast(list[bytes] | None, client.rpop(layout.QUEUE, most - 1)) if most > 1 else None
-    pairs = [cbor.decode(item, 2**20) for item in (first[1], *(rest or []))]
-    return [(token, raw) for token, raw in pairs]
+    return [(item[:TOKEN], item[TOKEN:]) for item in (first[1], *(rest or []))]
 
 
-def answer(client: redis.Redis, receipts: list[tuple[bytes, Receipt]]) -> None:
-    """Tell every waiting door what became of its statement."""
-    pipe = client.pipeline(transaction=False)
+def answer(client: redis.Redis, receipts: Iterable[tuple[bytes, Receipt]]) -> None:
+    """Tell every waiting door what became of its statement; what nobody reads expires."""
+    pipe = client.pipeline(transaction=True)  # a reply without its expiry would stay for ever
     for token, receipt in receipts:
         key = layout.reply(token)
         pipe.lpush(key, cbor.encode(msgspec.to_builtins(receipt, builtin_types=(bytes,))))

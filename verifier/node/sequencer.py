@@ -2,20 +2,23 @@
 
 The commit, and what a crash at each step leaves (Redis answers each step only when it is on disk):
 
-    1 admit      the rules are asked of each statement, on top of the ones before it.   Crash: nothing happened.
-    2 prepare    bodies, and a new batch's buckets.              Crash: orphans nobody reads; content is named by hash.
-    3 grow       every body is hashed again; tiles and id runs past the checkpoint.   Crash: the next batch overwrites.
-    4 sign       the checkpoint, in memory.                                           Crash: nobody saw it.
-    5 publish    checkpoint, leaf numbers and projection, in one script that compares the old checkpoint and the
-                 lease's epoch.                      Crash before: as 4. After: all of it stands, unacknowledged.
-    6 answer     the doors are told.   Crash: the sender asks again and hears `known`, with the same leaf.
+    1 admit      the rules are asked of each statement, on top of the ones before it; a new batch's buckets are laid
+                 out, after a note of which.           Crash: buckets nobody reads; the next sequencer sweeps them away.
+    2 keep       the bodies, which are hashed again as they come back.   Crash: orphans; content is named by its hash.
+    3 grow       tiles and id runs, in memory.         Crash: nothing more.
+    4 sign       the checkpoint, in memory.            Crash: nobody saw it.
+    5 publish    tiles, ids, leaf numbers, projection and checkpoint, in one script that compares the old checkpoint and
+                 the lease's epoch.                    Crash before: as 2. After: all of it stands, unacknowledged.
+    6 mark       the checkpoint, in a file outside the store.        Crash: the mark is behind, and put right at boot.
+    7 answer     the doors are told.   Crash: the sender asks again and hears `known`, with the same leaf.
 
-With witnesses, their quorum stands between 4 and 5.
+With witnesses, their quorum stands between 4 and 5, and what they are asked to sign must be kept before they see it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from datetime import UTC, datetime
+from itertools import islice
 
 import redis
 from msgspec.structs import replace
@@ -25,32 +28,35 @@ from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.merkle import EMPTY_ROOT
 from verifier.ledger.policy import Policy
 from verifier.node import queue
-from verifier.node.lease import Lease, LeaseLost
+from verifier.node.draft import SKEW_S, Draft, Sources
+from verifier.node.lease import GUARD, Lease, LeaseLost
+from verifier.node.packs import Packs
 from verifier.node.queue import Receipt
-from verifier.state.keys import BatchRecord
-from verifier.state.replay import Admission, admit, steps_of
+from verifier.state.replay import admit, batch_record, last_clock
 from verifier.statements import cbor
-from verifier.statements.batch import Batch
 from verifier.statements.clock import Clock
-from verifier.statements.envelope import Statement, read, sign
-from verifier.statements.errors import Malformed, Refused
-from verifier.statements.event import Event
-from verifier.statements.kinds import body_of
+from verifier.statements.envelope import read, sign
 from verifier.store import layout
 from verifier.store.log import LogStore
-from verifier.store.projection import Manifests, Openings, Overlay, open_batch, write_buckets
+from verifier.store.projection import CHUNK, Manifests, Openings, Overlay, laid_out
 
 BATCH = 256
-SKEW_S = 300
 CLOCK_AFTER_S = 60
 
-_PUBLISH = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'lease' end
-if (redis.call('GET', KEYS[2]) or '') ~= ARGV[2] then return 'checkpoint' end
-for i = 3, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 1]) end
-redis.call('SET', KEYS[2], ARGV[3])
+_PUBLISH = (
+    GUARD
+    + """
+if (redis.call('GET', KEYS[2]) or '') ~= ARGV[3] then return 'checkpoint' end
+for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 1]) end
+redis.call('DEL', KEYS[3])
+redis.call('SET', KEYS[2], ARGV[4])
 return 'ok'
 """
+)
+
+
+class ClockBack(RuntimeError):
+    """This machine's clock stands before what the ledger already says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +68,11 @@ class Keys:
     seed: bytes
 
 
-@dataclass(slots=True)
-class _Draft:
-    """A batch being made: what is admitted so far, on top of the published ledger."""
-
-    overlay: Overlay
-    statements: list[Statement]
-    receipts: list[tuple[bytes, Receipt]]
-
-
 class Sequencer:
-    """Turns waiting statements into leaves. One at a time holds the lease; call `step` in a loop."""
+    """Turns waiting statements into leaves. One at a time holds the lease; call `step` in a loop.
+
+    After any exception what was published is not known here: throw the sequencer away, and make another on the store.
+    """
 
     def __init__(
         self,
@@ -83,41 +83,58 @@ class Sequencer:
         openings: Openings,
         manifests: Manifests,
         clock: Callable[[], int],
+        mark: Callable[[bytes], None] = lambda _: None,
     ) -> None:
+        """`clock` gives Unix seconds; `mark` keeps a published checkpoint outside the store (node/highwater). Raises
+        ClockBack, or what the store raises."""
         self.client, self.policy, self.keys, self.lease = client, policy, keys, lease
-        self.openings, self.manifests, self.clock = openings, manifests, clock
-        self.log = LogStore(client)
+        self.clock, self.mark, self.log = clock, mark, LogStore(client)
+        self._sources = Sources(self.log, lease, openings, manifests, Packs(client, openings), clock)
         self.note = self.log.checkpoint()
-        self.head = self._open(self.note)
-        self.timed_at = clock()
+        self.head = notes.open(self.note, policy) if self.note else Checkpoint(policy.log.name, 0, EMPTY_ROOT)
+        self.timed_at = self._now()
         self.untimed = self._last_is_untimed()
-        self._publish = client.register_script(_PUBLISH)
-
-    def _open(self, note: bytes | None) -> Checkpoint:
-        return notes.open(note, self.policy) if note else Checkpoint(self.policy.log.name, 0, EMPTY_ROOT)
+        self._sweep()
+        if self.note:
+            mark(self.note)
 
     def step(self, wait_s: float = 1.0) -> int:
         """Commit one batch of what waits (at most 256), or a clock that is due; the number of new leaves."""
-        self.lease.renew()
+        self.lease.keep()
         waiting = queue.take(self.client, BATCH, wait_s)
-        due = self.untimed and self.clock() - self.timed_at >= CLOCK_AFTER_S
-        if not waiting and not due:
-            return 0
-        return self.commit(waiting)
+        return self.commit(waiting) if waiting or self._due() else 0
 
-    def commit(self, waiting: list[tuple[bytes, bytes]]) -> int:
-        """Make leaves of (token, statement) pairs and answer each; returns how many were added."""
-        draft = _Draft(Overlay(self.client), [], [])
-        self._clock(draft)
+    def commit(self, waiting: Sequence[tuple[bytes, bytes]]) -> int:
+        """Make leaves of (token, statement) pairs and answer each; the number of new leaves."""
+        before = self.head.size
+        receipts = self.register([raw for _, raw in waiting])
+        queue.answer(self.client, zip((token for token, _ in waiting), receipts, strict=True))
+        return self.head.size - before
+
+    def register(self, raws: Sequence[bytes]) -> list[Receipt]:
+        """Make leaves of statements, in this order, after a clock if the head waits for one; what became of each. On
+        return all of it is published, durable and marked."""
+        draft = Draft(self.client, self.head.size, self._sources)
+        if self.untimed:
+            self._clock(draft)
         clocks = len(draft.statements)
-        for token, raw in waiting:
-            draft.receipts.append((token, self._admit(raw, draft)))
-        news = len(draft.statements) - clocks
-        if news or (clocks and not waiting):
+        receipts = draft.receive(raws)
+        news = len(draft.statements) > clocks
+        if news or self._due():
             self._integrate(draft)
-            self.untimed, self.timed_at = news > 0, max(self.clock(), self.timed_at)
-        queue.answer(self.client, [(token, replace(receipt, size=self.head.size)) for token, receipt in draft.receipts])
-        return len(draft.statements) if news else 0
+            self.untimed, self.timed_at = news, max(self.clock(), self.timed_at)
+        return [replace(receipt, size=self.head.size) for receipt in receipts]
+
+    def _now(self) -> int:
+        """The machine's time, never before what the ledger says; a little slewing is forgiven."""
+        now, (_, last) = self.clock(), last_clock(Overlay(self.client).read)
+        if last - now > SKEW_S:
+            told = f"expected a time after {_day(last)}, the ledger's last, found {_day(now)}"
+            raise ClockBack(f"this machine's clock: {told}; set it, then start again")
+        return max(now, last)
+
+    def _due(self) -> bool:
+        return self.untimed and self.clock() - self.timed_at >= CLOCK_AFTER_S
 
     def _last_is_untimed(self) -> bool:
         """Whether the published head still waits for its clock: not if its last batch was a clock alone."""
@@ -126,105 +143,41 @@ class Sequencer:
         last = read(self.log.bodies(self.log.ids(self.head.size - 1, self.head.size))[0])
         return last.kind != "clock"
 
-    def _admit(self, raw: bytes, draft: _Draft) -> Receipt:
-        """Ask the rules; what is admitted joins the draft."""
-        try:
-            statement = read(raw)
-            body_of(statement)
-            known = self._known(statement, draft)
-            return known or self._enter(statement, draft)
-        except Refused as fault:
-            return _receipt("refused", fault)
-        except Malformed as fault:
-            return _receipt("malformed", fault)
-
-    def _known(self, statement: Statement, draft: _Draft) -> Receipt | None:
-        """The receipt of a statement sent again: the same leaf, and the same answer if it was a dispute."""
-        leaf = self.log.leaf(statement.id)
-        same = (n for n, other in enumerate(draft.statements) if other.id == statement.id)
-        index = leaf[0] if leaf is not None else next((self.head.size + n for n in same), None)
-        if index is None:
-            return None
-        disputes = _disputes(statement, draft.overlay)
-        return Receipt(status="disputed" if disputes else "known", id=statement.id, index=index, disputes=disputes)
-
-    def _enter(self, statement: Statement, draft: _Draft) -> Receipt:
-        index = self.head.size + len(draft.statements)
-        now = self.clock()
-        if statement.issued_at > now + SKEW_S:
-            found = f"{statement.issued_at - now} s ahead"
-            raise Refused("future", value=statement.issued_at, expected=f"at most {SKEW_S} s ahead", found=found)
-        admission = admit(statement, index, draft.overlay.read)
-        self._check_packs(statement, draft.overlay)
-        self._prepare(statement, admission)
-        draft.overlay.apply(admission.changes)
-        draft.statements.append(statement)
-        status: Literal["disputed", "registered"] = "disputed" if admission.disputes else "registered"
-        return Receipt(status=status, id=statement.id, index=index, disputes=list(admission.disputes))
-
-    def _check_packs(self, statement: Statement, overlay: Overlay) -> None:
-        """An event is about packs that were issued: this needs the openings, so it is asked here and not in replay."""
-        body = body_of(statement)
-        for pack in body.read().packs if isinstance(body, Event) else ():
-            if not overlay.holds(pack.gtin or "", pack.batch or "", pack.serial or ""):
-                raise Refused("unknown_pack", value=pack.serial, expected="an issued serial", found="not in its batch")
-
-    def _prepare(self, statement: Statement, admission: Admission) -> None:
-        """Lay out a new batch's buckets from its manifest, after checking it against the root the maker signed."""
-        body = body_of(statement)
-        if not isinstance(body, Batch):
+    def _sweep(self) -> None:
+        """Remove the buckets that a commit cut short laid out."""
+        laid = self.client.get(layout.LAID)
+        if not isinstance(laid, bytes):
             return
-        record = BatchRecord(*cbor.decode(admission.changes["batch", body.gtin, body.batch]))
-        try:
-            tree = open_batch(record, self.openings, self.manifests, lambda _: self.lease.renew())
-        except ValueError as fault:
-            raise Refused("manifest", value=body.batch, expected="serials under the root", found=str(fault)) from fault
-        if tree is None:
-            expected = "its manifest among the deposits and its secret in the vault"
-            raise Refused("manifest", value=body.batch, expected=expected, found="one of them missing")
-        if tree.count != body.count:
-            raise Refused("count", value=body.count, expected=f"{tree.count}, as the manifest", found=str(body.count))
-        write_buckets(self.client, body.gtin, body.batch, tree)
+        for gtin, batch, k in cbor.decode(laid):
+            if batch_record(Overlay(self.client).read, gtin, batch) is None:
+                keys = iter(laid_out(gtin, batch, k))
+                while chunk := list(islice(keys, CHUNK)):
+                    self.lease.remove(chunk)
+        self.lease.remove([layout.LAID])
 
-    def _clock(self, draft: _Draft) -> None:
-        """Write when the previous checkpoint was published, once the registry is enrolled."""
-        if not self.untimed or not self.head.size:
-            return
+    def _clock(self, draft: Draft) -> None:
+        """Write when the previous checkpoint was published."""
         body = Clock(size=self.head.size, root=self.head.root, time=self.timed_at, source="node")
-        clock = sign("clock", self.keys.member, body.subject(), self.clock(), body.encode(), self.keys.seed)
-        draft.overlay.apply(admit(clock, self.head.size, draft.overlay.read).changes)
-        draft.statements.append(clock)
+        now = max(self.clock(), self.timed_at)
+        clock = sign("clock", self.keys.member, body.subject(), now, body.encode(), self.keys.seed)
+        draft.add(clock, admit(clock, draft.next, draft.overlay.read))
 
-    def _integrate(self, draft: _Draft) -> None:
-        """Steps 2 to 5 of the commit."""
+    def _integrate(self, draft: Draft) -> None:
+        """Steps 2 to 6 of the commit."""
         ids = [statement.id for statement in draft.statements]
         self.client.mset({layout.body(s.id): s.raw for s in draft.statements})
         self.log.bodies(ids)  # hashed again as Redis gives them back: a flipped bit must not become a leaf
-        writes, root = self.log.growth(self.head.size, ids)
-        self.client.mset(writes)
-        head = Checkpoint(self.head.origin, self.head.size + len(ids), root)
+        values, root = self.log.growth(self.head.size, ids)
+        head = Checkpoint(self.head.origin, draft.next, root)
         note = notes.sign(head, self.keys.log)
-        last = {layout.index(i): (self.head.size + n).to_bytes(8, "big") for n, i in enumerate(ids)}
-        last |= draft.overlay.writes() | {layout.PROJECTED: head.size.to_bytes(8, "big")}
-        done = self._publish(
-            keys=[layout.LEASE, layout.CHECKPOINT, *last],
-            args=[self.lease.epoch, self.note or b"", note, *last.values()],
-        )
-        if done != b"ok":
-            raise LeaseLost(f"checkpoint of {head.size} leaves: expected to publish it, found another {done.decode()}")
+        values |= {layout.index(one): leaf.to_bytes(8, "big") for one, leaf in draft.leaves.items()}
+        values |= draft.overlay.writes() | {layout.PROJECTED: head.size.to_bytes(8, "big")}
+        names, args = [layout.CHECKPOINT, layout.LAID, *values], [self.note or b"", note, *values.values()]
+        if self.lease.run(_PUBLISH, names, args) != b"ok":
+            raise LeaseLost(f"checkpoint of {head.size} leaves: expected to follow {self.head.size}, found another")
+        self.mark(note)
         self.head, self.note = head, note
 
 
-def _disputes(statement: Statement, overlay: Overlay) -> list[str]:
-    body = body_of(statement)
-    packs = body.read().packs if isinstance(body, Event) else ()
-    return [
-        pack.digital_link()
-        for pack in packs
-        for step in steps_of(overlay.read, pack.gtin or "", pack.batch or "", pack.serial or "")
-        if step.id == statement.id and not step.applied
-    ]
-
-
-def _receipt(status: Literal["refused", "malformed"], fault: Refused | Malformed) -> Receipt:
-    return Receipt(status=status, code=fault.code, value=fault.value, expected=fault.expected, found=fault.found)
+def _day(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")

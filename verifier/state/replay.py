@@ -18,7 +18,7 @@ from verifier.state.keys import BatchRecord, Name, ProductRecord
 from verifier.statements import cbor
 from verifier.statements.batch import Batch
 from verifier.statements.clock import Clock
-from verifier.statements.envelope import MEMBER, Statement
+from verifier.statements.envelope import MEMBER, Statement, usable_key
 from verifier.statements.errors import Refused
 from verifier.statements.event import Event
 from verifier.statements.genesis import Genesis
@@ -84,6 +84,15 @@ def clock_time(index: int, read: Read) -> int | None:
     return None if low == count else int(_value(read, ("clock", str(low // CLOCK_PAGE)), [])[low % CLOCK_PAGE][1])
 
 
+def last_clock(read: Read) -> tuple[int, int]:
+    """The size and the time (Unix seconds) of the last clock; (0, 0) before the first."""
+    count = int(_value(read, ("clock",), 0))
+    if not count:
+        return 0, 0
+    size, time = _value(read, ("clock", str((count - 1) // CLOCK_PAGE)), [])[(count - 1) % CLOCK_PAGE]
+    return size, time
+
+
 def steps_of(read: Read, gtin: str, batch: str, serial: str) -> tuple[history.Step, ...]:
     """The recorded steps of a pack, oldest first."""
     return decode_steps(read(("pack", gtin, batch, serial)))
@@ -123,6 +132,9 @@ def _value(read: Read, name: Name, default: Any) -> Any:
 def _enrol(statement: Statement, index: int, read: Read) -> Admission:
     directory = Projected(read)
     records = enrol(statement, index, directory)
+    for record in records:
+        if isinstance(record, KeyRecord) and not usable_key(record.public):
+            raise Refused("weak_key", value=record.kid.hex(), expected="a usable Ed25519 key", found="a weak point")
     changes: Changes = {_name(record): encode_record(record) for record in records}
     if (body := body_of(statement)) and isinstance(body, Genesis):
         changes["ledger",] = cbor.encode(body.threshold)
@@ -183,7 +195,7 @@ def _clock(statement: Statement, index: int, read: Read) -> Admission:
     rows = _value(read, page, [])
     if body.size > index:
         raise Refused("clock", value=body.size, expected="a checkpoint before its leaf", found=f"leaf {index}")
-    last = rows[-1] if rows else _value(read, ("clock", str(count // CLOCK_PAGE - 1)), [[0, 0]])[-1]
+    last = last_clock(read)
     if body.size <= last[0] or body.time < last[1]:
         found = f"size {body.size} at {body.time}"
         raise Refused("clock", value=body.time, expected=f"after size {last[0]} at {last[1]}", found=found)
@@ -232,7 +244,7 @@ def _pack(
     batch = batch_record(read, *key[:2])
     if batch is None:
         raise Refused("unknown_batch", value=pack.batch, expected="an issued batch", found="no such batch")
-    if "maker" in member.roles and len(member.roles) == 1 and batch.issuer != member.member:
+    if roles_for(step) & set(member.roles) == {"maker"} and batch.issuer != member.member:
         raise Refused("own_gtin", value=pack.gtin, expected="the maker's own packs", found=f"{batch.issuer}'s")
     steps = steps_of(read, *key)
     decision = history.decide(batch.issuer, steps, step, member.member)
@@ -254,7 +266,8 @@ def _destination(destination: str | None, step: str, read: Read) -> str | None:
     if step != "ship":
         return None
     to = (destination or "").removeprefix(MEMBER)
-    if not to or read(("member", to)) is None:
+    known = Projected(read).member(to) if to else None
+    if known is None or known.since is None:
         raise Refused("destination", value=destination, expected="an enrolled member", found=destination or "none")
     return to
 

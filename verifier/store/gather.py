@@ -22,7 +22,9 @@ from verifier.state.keys import BatchRecord, Name, ProductRecord
 from verifier.state.pack import Standing, standing
 from verifier.statements import buckets, serials
 from verifier.statements.answer import Answer
-from verifier.statements.envelope import sign
+from verifier.statements.envelope import Statement, kid_of, sign
+from verifier.statements.genesis import Genesis
+from verifier.statements.kinds import body_of
 from verifier.statements.roster import KeyRecord
 from verifier.statements.serials import SerialProof
 from verifier.store import layout
@@ -69,17 +71,16 @@ class Gatherer:
     def __init__(
         self,
         client: redis.Redis,
-        genesis: bytes,
+        genesis: Statement,
         policy: Policy,
         answerer: Answerer,
         openings: Callable[[bytes], bytes | None],
     ) -> None:
         self.client, self.policy, self.answerer, self.openings = client, policy, answerer, openings
-        self.genesis = genesis
+        self.genesis, self._registry = genesis.id, kid_of(cast(Genesis, body_of(genesis)).registry.key)
         self.log = LogStore(client)
         self._script = client.register_script(_LUA)
         self._chains: tuple[bytes, dict[bytes, tuple[bytes, ...]]] = (b"", {})
-        self._note: tuple[bytes, Checkpoint | None] = (b"", None)
 
     def gather(self, identity: Identity, now: int, since: int | None = None) -> Evidence:
         """Everything known of a pack that carries all four elements, answered at `now`; `since` asks for the proof of
@@ -102,7 +103,7 @@ class Gatherer:
     def forget(self) -> None:
         """Empty what is remembered of the immutable (benchmarks of a cold scan)."""
         self.log = LogStore(self.client)
-        self._chains, self._note = (b"", {}), (b"", None)
+        self._chains = (b"", {})
 
     def _snapshot(self, identity: Identity) -> _Snapshot:
         gtin, serial = identity.gtin or "", identity.serial or ""
@@ -113,7 +114,7 @@ class Gatherer:
         hint = int.from_bytes(sha256(serial.encode()).digest()[:4], "big")
         row = cast(list[Any], self._script(keys=keys, args=[hint, layout.buckets(*lot)]))
         checkpoint, projected, keyring, product, whole, batch, of_lot, steps, bucket, path = row
-        note = self._opened(checkpoint)
+        note = notes.open(checkpoint, self.policy) if checkpoint else None
         if note is None or projected is None or int.from_bytes(projected, "big") != note.size:
             raise NotReady("the ledger is not ready to answer: nothing published, or its projection is being rebuilt")
         recalls = [cbor2.loads(value) for value in (whole, of_lot) if value is not None]
@@ -129,14 +130,6 @@ class Gatherer:
             bucket=bucket,
             siblings=tuple(path[i : i + 32] for i in range(0, len(path), 32)),
         )
-
-    def _opened(self, checkpoint: bytes | None) -> Checkpoint | None:
-        """The checkpoint, its signature checked once for the same bytes."""
-        if checkpoint is None:
-            return None
-        if self._note[0] != checkpoint:
-            self._note = (checkpoint, notes.open(checkpoint, self.policy))
-        return self._note[1]
 
     def _issue(self, identity: Identity, seen: _Snapshot) -> tuple[SerialProof | None, str | None]:
         """The pack's serial proof and state. (None, None): not to be answered, the bucket is absent or disagrees with
@@ -189,7 +182,7 @@ class Gatherer:
 
     def _read_chains(self, kids: set[bytes]) -> dict[bytes, tuple[bytes, ...]]:
         records: dict[bytes, KeyRecord] = {}
-        front = kids
+        front = kids | {self._registry}  # the answer key's enroller: asked now, it costs no round trip later
         while front:
             found = read_keys(self.client, front)
             records |= found

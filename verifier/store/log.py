@@ -1,6 +1,7 @@
 """The log as Redis keeps it: tiles, ids, bodies, checkpoint. Reads of what is immutable are remembered in the process.
 
-Only what lies below the published size is ever read: a crash may leave more behind, and it means nothing.
+Tiles, ids and leaf numbers are written in the step that publishes the checkpoint over them (node/sequencer): the store
+never holds more of them than was published. Bodies come before, and one without a leaf number means nothing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +16,7 @@ from verifier.store import layout
 
 ID = 32
 WIDTH = 256
-MEMO = 4096  # statements remembered in a process
+MEMO = 4096  # statements, paths and tiles remembered in a process
 
 
 class LogStore:
@@ -23,8 +24,8 @@ class LogStore:
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
-        self._tile = lru_cache(maxsize=4096)(self._read_tile)
-        self._paths: tuple[int, dict[int, tuple[bytes, ...]]] = (-1, {})
+        self._tile = lru_cache(MEMO)(self._read_tile)
+        self._path = lru_cache(MEMO)(self._make_path)
         self._leaves: dict[bytes, tuple[int, bytes]] = {}
 
     def checkpoint(self) -> bytes | None:
@@ -43,13 +44,10 @@ class LogStore:
 
     def path(self, index: int, size: int) -> tuple[bytes, ...]:
         """The inclusion path of a leaf in the tree of `size`."""
-        at, paths = self._paths
-        if at != size:
-            paths = {}
-            self._paths = (size, paths)
-        if index not in paths:
-            paths[index] = tuple(tiles.inclusion_path(index, size, self.tile))
-        return paths[index]
+        return self._path(index, size)
+
+    def _make_path(self, index: int, size: int) -> tuple[bytes, ...]:
+        return tuple(tiles.inclusion_path(index, size, self.tile))
 
     def ids(self, start: int, end: int) -> list[bytes]:
         """The statement ids of leaves start..end-1."""
@@ -62,6 +60,11 @@ class LogStore:
             raise LookupError(f"entries {start} to {end}: expected {end - start} ids, found fewer")
         return found
 
+    def indexes(self, ids: Sequence[bytes]) -> list[int | None]:
+        """The leaf of each statement id; None for one that is not registered. Never remembered."""
+        values = self.client.mget([layout.index(one) for one in ids]) if ids else []
+        return [int.from_bytes(value, "big") if isinstance(value, bytes) else None for value in values]
+
     def leaf(self, statement_id: bytes) -> tuple[int, bytes] | None:
         """A registered statement: its leaf index and its bytes; None if it is not registered."""
         found = self.leaves({statement_id})
@@ -70,17 +73,19 @@ class LogStore:
     def leaves(self, ids: set[bytes]) -> list[tuple[int, bytes]] | None:
         """The (index, bytes) of registered statements, in one round trip for those not remembered; None if one is not
         registered or its bytes are altered."""
-        missing = [one for one in ids if one not in self._leaves]
+        known = {one: leaf for one in ids if (leaf := self._leaves.get(one)) is not None}
+        missing = [one for one in ids if one not in known]
         if missing:
             keys = [key for one in missing for key in (layout.index(one), layout.body(one))]
             values = [_bytes(v) for v in self.client.mget(keys)]
-            if len(self._leaves) > MEMO:
-                self._leaves.clear()
             for one, index, raw in zip(missing, values[::2], values[1::2], strict=True):
                 if index is None or raw is None or sha256(raw).digest() != one:
                     return None
-                self._leaves[one] = (int.from_bytes(index, "big"), raw)
-        return [self._leaves[one] for one in ids]
+                known[one] = (int.from_bytes(index, "big"), raw)
+            if len(self._leaves) > MEMO:
+                self._leaves = {}  # a new one: other threads may be reading the old
+            self._leaves.update((one, known[one]) for one in missing)
+        return [known[one] for one in ids]
 
     def bodies(self, ids: Sequence[bytes]) -> list[bytes]:
         """The statements of these ids, hashed again; LookupError names the first gone or altered."""

@@ -3,8 +3,10 @@
 An Overlay holds the changes of one batch until they are written together with the checkpoint that makes them true.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
+from itertools import islice
+from typing import Protocol
 
 import redis
 
@@ -12,6 +14,7 @@ from verifier.state.keys import BatchRecord, Name
 from verifier.state.replay import Changes, Read, admit, batch_record, key_record
 from verifier.statements import buckets, cbor, manifest, serials
 from verifier.statements.batch import Batch
+from verifier.statements.buckets import pack_bucket
 from verifier.statements.envelope import read
 from verifier.statements.kinds import body_of
 from verifier.statements.roster import KeyRecord
@@ -20,7 +23,19 @@ from verifier.store.log import LogStore
 
 Openings = Callable[[bytes], bytes | None]
 Manifests = Callable[[bytes], Iterable[bytes] | None]
-CHUNK = 512
+CHUNK = 256
+MOST_PACKS = 10_000_000
+"""In a batch: a tree of this many takes a minute and over a gigabyte to build, and nothing else is registered then."""
+
+Put = Callable[[Mapping[bytes, bytes]], object]
+
+
+class Writer(Protocol):
+    """How the projection is written by the one who may: set all or none, remove all or none, stay the one who may."""
+
+    def put(self, values: Mapping[bytes, bytes]) -> None: ...
+    def remove(self, keys: Iterable[bytes]) -> None: ...
+    def keep(self) -> None: ...
 
 
 class Overlay:
@@ -48,12 +63,6 @@ class Overlay:
             else:
                 self.changes[name] = value
 
-    def holds(self, gtin: str, batch: str, serial: str) -> bool | None:
-        """Whether the pack was issued; None where the bucket cannot be read here (no opening, or not yet built)."""
-        bucket = self._bucket(gtin, batch, serial)
-        value = self.read(bucket) if bucket else None
-        return None if value is None else buckets.find(value, serial.encode()) is not None
-
     def writes(self) -> dict[bytes, bytes]:
         """What to set in Redis."""
         return {layout.derived(name): value for name, value in self.changes.items()}
@@ -71,16 +80,19 @@ class Overlay:
         return None if record is None else ("bucket", gtin, batch, str(serials.bucket_of(serial.encode(), record.k)))
 
 
-def write_buckets(client: redis.Redis, gtin: str, batch: str, tree: serials.SerialTree) -> None:
+def write_buckets(put: Put, gtin: str, batch: str, tree: serials.SerialTree) -> None:
     """Lay out a batch's serials: a value a bucket, and the tree's hashes. Read only once the batch is a leaf."""
     prefix = layout.buckets(gtin, batch)
-    pipe = client.pipeline(transaction=False)
-    for index, bucket in enumerate(tree.buckets):
-        pipe.set(prefix + index.to_bytes(4, "big"), buckets.pack_bucket(bucket, bytes(len(bucket))))
-        if index % CHUNK == CHUNK - 1:
-            pipe.execute()
-    pipe.set(layout.derived(("heap", gtin, batch)), tree.heap)
-    pipe.execute()
+    values = ((prefix + n.to_bytes(4, "big"), pack_bucket(row, bytes(len(row)))) for n, row in enumerate(tree.buckets))
+    while chunk := dict(islice(values, CHUNK)):
+        put(chunk)
+    put({layout.derived(("heap", gtin, batch)): tree.heap})
+
+
+def laid_out(gtin: str, batch: str, k: int) -> list[bytes]:
+    """Every key that `write_buckets` sets."""
+    prefix = layout.buckets(gtin, batch)
+    return [layout.derived(("heap", gtin, batch)), *(prefix + n.to_bytes(4, "big") for n in range(1 << k))]
 
 
 def open_batch(
@@ -91,7 +103,8 @@ def open_batch(
     secret, chunks = openings(record.id), manifests(record.manifest)
     if secret is None or chunks is None:
         return None
-    tree = serials.build(manifest.decrypt(chunks, secret), secret, record.k, progress=progress)
+    names = islice(manifest.decrypt(chunks, secret), MOST_PACKS + 1)
+    tree = serials.build(names, secret, record.k, progress=progress)
     if tree.root != record.root:
         raise ValueError(f"manifest: expected serials under {record.root.hex()}, found {tree.root.hex()}")
     return tree
@@ -99,33 +112,53 @@ def open_batch(
 
 def rebuild(
     client: redis.Redis,
-    log: LogStore,
     size: int,
     openings: Openings,
     manifests: Manifests,
+    writer: Writer,
     progress: Callable[[int], None] = lambda _: None,
-) -> None:
-    """Throw the projection away and follow the ledger's first `size` leaves again. While it runs nothing is answered
-    (PROJECTED is not the published size). Raises LookupError for a body that is gone or altered."""
-    client.set(layout.PROJECTED, bytes(8))
-    for key in derived_keys(client):
-        client.delete(key)
+) -> list[str]:
+    """Throw the projection away and follow the ledger's first `size` leaves again; the batches whose packs cannot be
+    answered here, each with the reason. While it runs nothing is answered: PROJECTED is not the published size.
+
+    Raises LookupError for a body that is gone or altered, and whatever `writer` raises.
+    """
+    writer.put({layout.PROJECTED: bytes(8)})
+    keys = derived_keys(client)
+    while chunk := list(islice(keys, CHUNK)):
+        writer.remove(chunk)
+    log = LogStore(client)
+    closed: list[str] = []
     for start in range(0, size, CHUNK):
         ids = log.ids(start, min(start + CHUNK, size))
         overlay = Overlay(client)
         for offset, raw in enumerate(log.bodies(ids)):
             statement = read(raw)
             changes = admit(statement, start + offset, overlay.read).changes
-            body = body_of(statement)
-            if isinstance(body, Batch):
-                record = BatchRecord(*cbor.decode(changes["batch", body.gtin, body.batch]))
-                tree = open_batch(record, openings, manifests)
-                if tree is not None:
-                    write_buckets(client, body.gtin, body.batch, tree)
             overlay.apply(changes)
-        client.mset(overlay.writes())
+            if isinstance(body := body_of(statement), Batch):
+                record = BatchRecord(*cbor.decode(changes["batch", body.gtin, body.batch]))
+                closed += _lay_out_again(body, record, openings, manifests, writer)
+            writer.keep()
+        writer.put(overlay.writes())
         progress(start + len(ids))
-    client.set(layout.PROJECTED, size.to_bytes(8, "big"))
+    writer.put({layout.PROJECTED: size.to_bytes(8, "big")})
+    return closed
+
+
+def _lay_out_again(
+    body: Batch, record: BatchRecord, openings: Openings, manifests: Manifests, writer: Writer
+) -> Iterator[str]:
+    """A member without the secret, or with a damaged manifest, restores everything but the buckets."""
+    try:
+        tree = open_batch(record, openings, manifests, lambda _: writer.keep())
+    except (ValueError, OSError) as fault:
+        yield f"batch {body.batch} of {body.gtin}: {fault}"
+        return
+    if tree is None:
+        yield f"batch {body.batch} of {body.gtin}: its manifest or its secret is not here"
+    else:
+        write_buckets(writer.put, body.gtin, body.batch, tree)
 
 
 def derived_keys(client: redis.Redis) -> Iterator[bytes]:

@@ -69,7 +69,7 @@ def encode(evidence: Evidence) -> bytes:
 def decode(data: bytes) -> Evidence:
     """Parse a file strictly; raises Malformed saying what is not as the door of this file shows it."""
     fields = cbor.decode(data, MAX_BYTES)
-    if not isinstance(fields, dict) or not set(fields) <= _FIELDS or fields.get("v") != VERSION:
+    if not isinstance(fields, dict) or not set(fields) <= _FIELDS or not _is(fields.get("v"), VERSION):
         raise Malformed("evidence", expected="an evidence map of version 1", found=str(fields)[:40])
     checkpoint, answer = (_optional_bytes(fields, name) for name in ("checkpoint", "answer"))
     return Evidence(
@@ -89,14 +89,14 @@ def _rows(value: object) -> Sequence[object]:
 
 def _exhibit(row: object) -> Exhibit:
     match row:
-        case [int(index), bytes(raw), bytes(path)] if index >= 0:
+        case [int(index), bytes(raw), bytes(path)] if index >= 0 and type(index) is int:
             return Exhibit(index, raw, _hashes(path))
     raise Malformed("evidence", expected="[index, statement, path]", found=str(row)[:40])
 
 
 def _growth(row: object) -> Growth:
     match row:
-        case [int(size), bytes(root), bytes(path)] if size > 0 and len(root) == 32:
+        case [int(size), bytes(root), bytes(path)] if size > 0 and type(size) is int and len(root) == 32:
             return Growth(size, root, _hashes(path))
     raise Malformed("evidence", expected="[size, root, path]", found=str(row)[:40])
 
@@ -113,6 +113,11 @@ def _hashes(path: bytes) -> tuple[bytes, ...]:
     if len(path) % 32 or len(path) > 64 * 32:
         raise Malformed("evidence", expected="whole hashes of 32 bytes, at most 64", found=f"{len(path)} bytes")
     return tuple(path[i : i + 32] for i in range(0, len(path), 32))
+
+
+def _is(value: object, number: int) -> bool:
+    """Equal, and no bool: Python holds True for 1, a second reader does not."""
+    return type(value) is int and value == number
 
 
 def _optional_bytes(fields: dict[str, Any], name: str) -> bytes | None:

@@ -19,6 +19,7 @@ from verifier.statements import serials
 from verifier.statements.answer import Answer
 from verifier.statements.batch import Batch
 from verifier.statements.envelope import Statement, read
+from verifier.statements.errors import Refused
 from verifier.statements.kinds import body_of
 from verifier.statements.product import Product
 from verifier.statements.recall import Recall
@@ -30,6 +31,8 @@ from verifier.verdict.verdict import NO_ANSWERS, Ledger, Verdict, compose, plain
 
 SKEW_S = 300  # clocks differ; an answer further in the future than this is not believed
 ENROLLING = ("genesis", "member", "key")
+NOT_SHOWN = ("unknown_key", "unknown_member")
+IN_HAND = ("patient", "ward")  # to them a supplied pack is the normal one; a counter must not supply it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +79,26 @@ def judge(question: Question, evidence: Evidence | None, trust: Trust, now: int)
 
 def judge_strictly(question: Question, evidence: Evidence | None, trust: Trust, now: int) -> Verdict:
     """As `judge`, letting a fault of our own through."""
-    identity = question.identity
-    if short := _short(identity):
-        return plain(short, identity, now)
-    if evidence is None:
-        return plain("unreached", identity, now)
     found = Findings()
+    if short := _short(question.identity):
+        found.codes.add(short)
+    elif evidence is None:
+        found.codes.add("unreached")
+    else:
+        _weigh(question, evidence, found, trust, now)
+    _bad_facts(question, found, now)
+    return _conclude(question, found, now)
+
+
+def _weigh(question: Question, evidence: Evidence, found: Findings, trust: Trust, now: int) -> None:
+    """Add what the exhibits prove of the identity."""
+    identity = question.identity
     found.checkpoint = _checkpoint(evidence, trust, found.codes)
     if found.checkpoint is not None:
         found.shown = _believe(evidence.statements, found.checkpoint, trust.genesis, identity.gtin, identity.batch)
         found.codes |= found.shown.codes
         _answer(question, evidence, found, now, trust.max_age_s)
         _issue(identity, evidence, found)
-    _bad_facts(question, found, now)
-    return _conclude(question, found, now)
 
 
 def _short(identity: Identity) -> str | None:
@@ -152,14 +161,18 @@ def _believe(
             statement = _proven(exhibit, checkpoint, genesis)
             if statement.id in found.ids:
                 raise ValueError("an exhibit twice")
-            _enter(statement, exhibit.index, found, gtin, batch)
-        except ValueError:
-            found.codes.add("broken_evidence")
-        else:
             found.ids.add(statement.id)
+            _enter(statement, exhibit.index, found, gtin, batch)
+        except ValueError as fault:
+            found.codes.add(_why(fault))
     if [exhibit.index for exhibit in statements] != sorted(exhibit.index for exhibit in statements):
         found.codes.add("broken_evidence")
     return found
+
+
+def _why(fault: ValueError) -> str:
+    """A signer nobody showed to be enrolled is a missing class of evidence; any other fault is an exhibit that lies."""
+    return "missing_keys" if isinstance(fault, Refused) and fault.code in NOT_SHOWN else "broken_evidence"
 
 
 def _proven(exhibit: Exhibit, checkpoint: Checkpoint, genesis: bytes) -> Statement:
@@ -179,7 +192,8 @@ def _enter(statement: Statement, index: int, found: Believed, gtin: str | None, 
         records = enrol(statement, index, found.roster)
         body = body_of(statement)
         found.roster = found.roster.with_records(records, getattr(body, "threshold", found.roster.k))
-        found.signed.append((statement.kid, index))
+        if getattr(body, "status", "enrolled") == "enrolled":  # a key may end itself, stolen or not
+            found.signed.append((statement.kid, index))
         return
     signer(statement, index, found.roster)
     body = body_of(statement)
@@ -212,8 +226,8 @@ def _answer(question: Question, evidence: Evidence, found: Findings, now: int, m
         body = body_of(statement)
         if not isinstance(body, Answer) or (body.size, body.root) != (checkpoint.size, checkpoint.root):
             raise ValueError("an answer about another checkpoint")
-    except ValueError:
-        found.codes.add("broken_evidence" if found.shown.roster.keys else "missing_keys")
+    except ValueError as fault:
+        found.codes.add(_why(fault))
         return
     found.answered_by = member.name
     if body.identity != question.identity.digital_link():
@@ -253,28 +267,22 @@ def _bad_facts(question: Question, found: Findings, now: int) -> None:
         if recall.covers(identity.batch, identity.serial):
             whole = "withdrawn" if recall.batches is None else "recall_patient"
             codes.add(whole if recall.depth == "patients" else "recall_pharmacy")
-    if shown.batch is not None and identity.expiry is not None:
+    if identity.gtin is not None and identity.expiry is not None:  # the code says it itself, whatever is known of it
         today = datetime.fromtimestamp(now, UTC).date()
         if expires_on(identity.expiry, today) < today:
             codes.add("expired")
     if answer is None:
         return
-    codes.update(STATE_REASONS.get(answer.state, ()))
+    if answer.state == "supplied":
+        codes.add("dispensed" if question.viewer in IN_HAND else "elsewhere")
+    elif answer.state != "active":
+        codes.add(answer.state)  # such a state is named as its reason is
     if answer.state == "unknown" and question.reads > 1 and _is_maker(found, identity):
         codes.add("unknown_confirmed")
     if any(stop.gap_before for stop in answer.custody):
         codes.add("gap")
     if answer.disputes:
         codes.add("disputed")
-
-
-STATE_REASONS = {
-    "supplied": ("dispensed",),
-    "destroyed": ("destroyed",),
-    "stolen": ("stolen",),
-    "unknown": ("unknown",),
-    "not_registered": ("not_registered",),
-}
 
 
 def _is_maker(found: Findings, identity: Identity) -> bool:

@@ -3,6 +3,9 @@
 `wire` puts the blueprints, the one shape of errors and the headers on an app; app.py opens the parts.
 """
 
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
 from flask import Flask, Response, request
 
 from verifier.web import problem
@@ -10,6 +13,9 @@ from verifier.web.desk import Desk
 from verifier.web.doors import api, health, register
 from verifier.web.pages import pages, prefers_page
 from verifier.web.pages.problems import explain
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 IMAGE_LIMIT = 12 * 2**20 + 65_536  # a photo at its limit, and the form around it
 CSP = (
@@ -40,10 +46,18 @@ def wire(app: Flask, desk: Desk) -> Flask:
             return app.make_response(explain(told))
         return told.response()
 
-    @app.after_request
-    def headers(response: Response) -> Response:
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
-
+    app.wsgi_app = with_headers(app.wsgi_app)  # type: ignore[assignment, method-assign]
     return app
+
+
+def with_headers(app: "WSGIApplication") -> "WSGIApplication":
+    """The application with HEADERS on every answer, the server's own errors included."""
+    fixed = list(HEADERS.items())
+
+    def wrapped(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        def begin(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
+            return start(status, headers + fixed, *error)
+
+        return app(environ, begin)
+
+    return wrapped

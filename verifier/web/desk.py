@@ -13,6 +13,7 @@ from typing import Any
 import redis
 
 from scanner import decode, photo, sighting
+from scanner.check import miss
 from scanner.sighting import Miss, Sighting
 from verifier.identity import Identity
 from verifier.ledger.policy import Policy
@@ -25,11 +26,10 @@ from verifier.vault import Vault
 from verifier.verdict.evidence import Evidence
 from verifier.verdict.judge import Question, judge
 from verifier.verdict.trust import Trust
-from verifier.verdict.verdict import Verdict, plain, to_json
+from verifier.verdict.verdict import Verdict, to_json
 from verifier.web.problem import Problem, of
 
 MAX_AGE_S = 24 * 3600
-PLAIN = {"foreign_link": "foreign_link", "not_a_pack": "not_a_pack"}
 
 
 class Desk:
@@ -52,7 +52,9 @@ class Desk:
         if not path.exists():
             raise NotReady("no consortium here yet: start with `python -m verifier serve --demo`")
         key = keyfile.load(path)
-        return Gatherer(self.client, self.trust.genesis, self.trust.policy, Answerer(key.member, key.seed, key.kid), self._opening)
+        genesis = read((self.settings.data / "genesis.cose").read_bytes())
+        answerer = Answerer(key.member, key.seed, key.kid)
+        return Gatherer(self.client, genesis, self.trust.policy, answerer, self._opening)
 
     def _opening(self, statement_id: bytes) -> bytes | None:
         try:
@@ -78,7 +80,7 @@ class Desk:
         """The verdict on what was seen; raises Problem where there is nothing to judge."""
         now = self.clock()
         if isinstance(seen, Miss):
-            return plain(self._miss(seen), None, now)
+            return self._miss(seen, now)
         evidence = self.evidence(seen.identity) if complete(seen.identity) else None
         return judge(Question(seen.identity, viewer), evidence, self.trust, now)
 
@@ -87,12 +89,24 @@ class Desk:
         return self.gatherer.gather(identity, self.clock(), since)
 
     @staticmethod
-    def _miss(miss: Miss) -> str:
-        if miss.code in PLAIN:
-            return PLAIN[miss.code]
-        if miss.error is not None:
-            raise miss.error
-        raise MISSES[miss.code](miss)
+    def _miss(seen: Miss, now: int) -> Verdict:
+        """The verdict that a miss is by itself; raises what it is otherwise."""
+        verdict = miss(seen, now)
+        if verdict is None:
+            raise seen.error or MISSES[seen.code](seen)
+        return verdict
+
+    def pack(self, text: str, symbology: str | None) -> Identity:
+        """The pack that a text names by all four elements; raises IdentityError or Problem."""
+        seen = self.sight_text(text, symbology)
+        if isinstance(seen, Miss):
+            raise seen.error or MISSES[seen.code](seen)
+        if not complete(seen.identity):
+            expected = "a pack's GTIN (01), lot (10), expiry (17) and serial (21)"
+            found = " ".join(label for label, _ in seen.identity.human())
+            detail = "Evidence is about one pack, and this code does not name one."
+            raise Problem("incomplete", 422, detail, value=text[:200], expected=expected, found=found)
+        return seen.identity
 
     def check_photo(self, data: bytes, viewer: str, lang: str) -> dict[str, Any]:
         """The verdict JSON of a photo; raises Problem."""
@@ -157,9 +171,9 @@ def _nothing(_: Miss) -> Problem:
     )
 
 
-def _disagree(miss: Miss) -> Problem:
+def _disagree(seen: Miss) -> Problem:
     detail = "The codes in this picture are of different packs. Scan one pack at a time."
-    found = [symbol.text for symbol in miss.symbols]
+    found = [symbol.text for symbol in seen.symbols]
     return Problem("codes_disagree", 422, detail, expected="one pack", found=found)
 
 

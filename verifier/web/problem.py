@@ -7,8 +7,8 @@ import logging
 from typing import Any
 
 import redis
-from flask import Response, jsonify
-from werkzeug.exceptions import HTTPException
+from flask import Response, jsonify, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from scanner.photo import PhotoError
 from verifier.identity import IdentityError
@@ -51,6 +51,8 @@ class Problem(Exception):
         answer.headers["Cache-Control"] = "no-store"
         if self.status == 503:
             answer.headers["Retry-After"] = "2"
+        if self.status == 405:
+            answer.headers["Allow"] = str(self.expected)  # RFC 9110 15.5.6
         return answer
 
 
@@ -76,10 +78,25 @@ def of(fault: Exception) -> Problem:
     if isinstance(fault, redis.RedisError):
         return Problem("store_down", 503, STORE_DOWN)
     if isinstance(fault, HTTPException):
-        code = fault.name.lower().replace(" ", "_").replace("'", "")
-        return Problem(code, fault.code or 500, fault.description or fault.name)
+        return _http(fault)
     log.error("unexpected fault", exc_info=fault)
     return Problem("internal", 500, "Something failed on our side. Nothing was changed; the next try may work.")
+
+
+def _http(fault: HTTPException) -> Problem:
+    """What the framework refuses before a door is reached."""
+    asked = f"{request.method} {request.path}"[:200]
+    if isinstance(fault, NotFound):
+        return Problem("not_found", 404, "Nothing is at this address.", expected="an address of ours", found=asked)
+    if isinstance(fault, MethodNotAllowed):
+        expected = ", ".join(sorted(fault.valid_methods or ()))
+        return Problem("method_not_allowed", 405, "Not this method.", expected=expected, found=asked)
+    if isinstance(fault, RequestEntityTooLarge):
+        expected, length = f"at most {request.max_content_length} bytes", request.content_length
+        found = "more" if length is None else f"{length} bytes"
+        return Problem("too_large", 413, "The request is too long.", expected=expected, found=found)
+    code = fault.name.lower().replace(" ", "_").replace("'", "")
+    return Problem(code, fault.code or 500, fault.description or fault.name)
 
 
 def _told(fault: Any, status: int) -> Problem:

@@ -2,10 +2,12 @@
 
 from typing import Any, cast
 
-from flask import Blueprint, Response, current_app, jsonify, request
+import msgspec
+from flask import Blueprint, Response, current_app, request
 
+from verifier.statements.cbor import MAX_INT
 from verifier.verdict import evidence as files
-from verifier.web.desk import Desk, complete
+from verifier.web.desk import Desk
 from verifier.web.problem import Problem
 from verifier.web.words import language
 
@@ -27,47 +29,53 @@ def scan() -> Response:
             found = ", ".join(request.files) or "no file"
             raise Problem("image_missing", 400, "Send the photo as `image`.", expected="a file `image`", found=found)
         return no_store(desk().check_photo(image.read(), "patient", language()))
-    text, symbology = _text()
+    _, text, symbology = _text()
     return no_store(desk().check_text(text, symbology, language()))
 
 
 @blueprint.post("/api/evidence")
 def evidence() -> Response:
     """The evidence about {"text", "symbology", "since"}, as a proof file (verdict/evidence)."""
-    text, symbology = _text()
-    since = (request.get_json() or {}).get("since")
-    if since is not None and (type(since) is not int or since < 0):
+    fields, text, symbology = _text()
+    since = fields.get("since")
+    if since is not None and (type(since) is not int or not 0 <= since < MAX_INT):
         raise Problem("since", 400, "`since` is a checkpoint's size.", expected="a whole number", found=str(since)[:40])
-    seen = desk().sight_text(text, symbology)
-    identity = getattr(seen, "identity", None)
-    if identity is None or not complete(identity):
-        raise Problem("incomplete", 422, "Evidence needs a pack's GTIN, lot, expiry and serial.", value=text[:200])
+    identity = desk().pack(text, symbology)
     proof = files.encode(desk().evidence(identity, since))
     answer = Response(proof, content_type="application/probatum.evidence+cbor")
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
-def _text() -> tuple[str, str | None]:
-    """The text and symbology of a JSON body, bounded and of the right types."""
+def _text() -> tuple[dict[str, Any], str, str | None]:
+    """The fields of a JSON body, and its text and symbology: bounded, and of the right types."""
     if request.mimetype != "application/json":
         found = request.mimetype or "no content type"
         expected = "multipart/form-data or application/json"
         raise Problem("content_type", 415, "Send a photo or a text.", expected=expected, found=found)
-    if (request.content_length or 0) > TEXT_LIMIT:
-        found = f"{request.content_length} bytes"
+    length = request.content_length
+    body = request.get_data() if length is None or length <= TEXT_LIMIT else b""
+    if (length or len(body)) > TEXT_LIMIT:
+        found = f"{length or len(body)} bytes"
         raise Problem("too_large", 413, "The text is too long.", expected=f"at most {TEXT_LIMIT} bytes", found=found)
-    fields: Any = request.get_json()
-    text = fields.get("text") if isinstance(fields, dict) else None
-    symbology = fields.get("symbology") if isinstance(fields, dict) else None
+    fields = _json(body)
+    text, symbology = (fields.get("text"), fields.get("symbology")) if isinstance(fields, dict) else (None, None)
     if not isinstance(text, str) or not text.strip() or not isinstance(symbology, str | None):
         expected = '{"text": "...", "symbology": "]d2" or null}'
         raise Problem("text_missing", 400, "Send the code's text.", expected=expected, found=str(fields)[:80])
-    return text, symbology
+    return fields, text, symbology
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as fault:
+        found = f"{body[:40]!r}: {fault}"[:200]
+        raise Problem("not_json", 400, "The body is not JSON.", expected="one JSON object", found=found) from fault
 
 
 def no_store(body: dict[str, Any]) -> Response:
     """JSON that no cache may keep: a verdict is of its moment."""
-    answer = jsonify(body)
+    answer = Response(msgspec.json.encode(body), content_type="application/json")
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, request, url_for
 
 from verifier.web import words
 from verifier.web.words import language
@@ -26,12 +26,23 @@ class Checks(Protocol):
         """The demo images in the order to show them: `file`, and `outcome` with `reasons` where something is read."""
 
 
+Again = tuple[str, str | None]
+
 pages = Blueprint("pages", __name__)
 
 
 def checks() -> Checks:
     """The application's checks."""
     return cast(Checks, current_app.extensions["probatum"])
+
+
+def again(text: str | None) -> Again | None:
+    """Where, and with what text, this answer can be had in the other language; None where a photo would be needed."""
+    if request.method != "POST":
+        return None
+    if request.endpoint == "pages.check":
+        return request.path, None
+    return (url_for("pages.scan"), text) if text else None
 
 
 @pages.app_context_processor

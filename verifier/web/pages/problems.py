@@ -5,13 +5,14 @@ from flask import Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from verifier.web import words
-from verifier.web.pages.blueprint import pages
+from verifier.web.pages.blueprint import again, pages
 from verifier.web.problem import of
 
 BY_STATUS = {404: "not_found", 413: "too_large", 415: "not_an_image", 422: "malformed", 503: "store_down"}
 # Problems of what was sent: the page offers to send it again.
 SENT = {"nothing_read", "codes_disagree", "empty", "malformed", "check_digit", "not_gs1"}
 PHOTO = {"not_an_image", "truncated", "too_large", "too_many_pixels"}
+OUTAGE = 503
 KEPT = 2000  # characters of typed text put back into the form
 
 
@@ -27,16 +28,28 @@ def words_of(code: str, status: int) -> str:
 
 
 @pages.errorhandler(Exception)
+def failed(fault: Exception) -> Response:
+    """A page, unless a program asks one of these addresses and says so."""
+    return of(fault).response() if prefers_json() else explain(fault)
+
+
 def explain(fault: Exception) -> Response:
     """The page of whatever went wrong, with what was typed kept for correcting."""
     problem = of(fault)
     code = words_of(problem.type_code, problem.status)
+    typed = _typed()
     page = render_template(
-        "problem.html", code=code, status=problem.status, problem=problem, typed=_typed(), retry=code in SENT | PHOTO
+        "problem.html",
+        code=code,
+        status=problem.status,
+        problem=problem,
+        typed=typed,
+        retry=code in SENT | PHOTO or (request.method == "POST" and problem.status == OUTAGE),
+        again=again(typed),
     )
     response = make_response(page, problem.status)
     response.headers["Cache-Control"] = "no-store"
-    if problem.status == 503:
+    if problem.status == OUTAGE:
         response.headers["Retry-After"] = "2"
     return response
 
@@ -45,6 +58,12 @@ def prefers_page() -> bool:
     """Whether the asker is a browser, which names text/html, rather than a program; errors outside these pages ask."""
     accept = request.accept_mimetypes
     return accept.quality("text/html") > accept.quality("application/problem+json")
+
+
+def prefers_json() -> bool:
+    """Whether the asker named JSON before text/html."""
+    accept = request.accept_mimetypes
+    return max(map(accept.quality, ("application/json", "application/problem+json"))) > accept.quality("text/html")
 
 
 @pages.get("/problems/<code>")

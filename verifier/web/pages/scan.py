@@ -6,13 +6,14 @@ from typing import Any
 
 from flask import render_template, request
 
-from verifier.web.pages.blueprint import checks, pages
+from verifier.web.pages.blueprint import again, checks, pages
 from verifier.web.problem import Problem
 from verifier.web.words import expiry, language
 
 TYPED_LIMIT = 16_384  # characters; no code is this long, and an urlencoded form has no limit of its own
 # All that a pack's Digital Link repeats: a code that says more cannot be asked again by its link without losing some.
 REPEATABLE = {"(01)", "(10)", "(17)", "(21)"}
+PRINTED = ("01", "17", "10", "21")  # the order of our labels, and of many boxes
 
 
 @pages.get("/")
@@ -24,23 +25,25 @@ def home() -> str:
 @pages.post("/")
 def scan() -> str:
     """The verdict on the form's `image` or `text`."""
-    photo, typed = request.files.get("image"), request.form.get("text", "").strip()
-    data = photo.read() if photo else b""
+    typed = request.form.get("text", "").strip()
+    data = next((photo for file in request.files.getlist("image") if (photo := file.read())), b"")
     if len(typed) > TYPED_LIMIT:
         found = f"{len(typed)} characters"
         raise Problem("too_large", 413, "Too long.", expected=f"at most {TYPED_LIMIT} characters", found=found)
     if data:
         return verdict_page(checks().check_photo(data, "patient", language()))
     if typed:
-        return verdict_page(checks().check_text(typed, None, language()))
+        return verdict_page(checks().check_text(typed, None, language()), typed)
     raise Problem("empty", 422, "The form is empty.", expected="a photo or a text", found="neither")
 
 
-def verdict_page(verdict: dict[str, Any]) -> str:
-    """The page of a verdict as JSON (verdict.to_json): its gravest reason fills the first screen."""
+def verdict_page(verdict: dict[str, Any], typed: str | None = None) -> str:
+    """The page of a verdict as JSON (verdict.to_json): its gravest reason fills the first screen. `typed` is the text
+    it was asked with, if it was."""
     identity = verdict["identity"]
-    human = identity["human"] if identity else []
+    human = sorted(identity["human"], key=lambda row: _printed(row[0])) if identity else []
     link = identity["digital_link"] if identity else None
+    whole = {label for label, _ in human} <= REPEATABLE
     today = date.fromisoformat(verdict["checked_at"][:10])
     rows = [
         (ai, value, expiry(value, today, language()) if ai == "17" else None)
@@ -53,6 +56,12 @@ def verdict_page(verdict: dict[str, Any]) -> str:
         reason=verdict["reasons"][0],
         rows=rows,
         facts=[(ai, reading or value) for ai, value, reading in rows if ai in ("10", "17")],
-        again=link if {label for label, _ in human} <= REPEATABLE else None,
-        quoted=shlex.quote(link) if link else None,
+        again=again(typed or (link if whole else None)),
+        code=shlex.quote(link) if link and verdict["ledger"] else None,
+        server=shlex.quote(request.host_url.rstrip("/")),
     )
+
+
+def _printed(label: str) -> int:
+    ai = label.strip("()")
+    return PRINTED.index(ai) if ai in PRINTED else len(PRINTED)

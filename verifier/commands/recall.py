@@ -1,0 +1,38 @@
+"""`recall`: call back lots, or a whole product, signed with a maker's or an authority's key. Never undone."""
+
+from pathlib import Path
+
+import click
+
+from verifier.commands.client import Client, ServerError
+from verifier.commands.issue import now
+from verifier.node import keyfile
+from verifier.node.keyfile import KeyFileError
+from verifier.settings import Settings
+from verifier.statements.envelope import sign
+from verifier.statements.recall import Recall
+
+
+@click.command(short_help="Recall lots or a product.")
+@click.option("--gtin", required=True, help="14 digits.")
+@click.option("--batch", "batches", multiple=True, help="A lot; again for several. Without one: the whole product.")
+@click.option("--depth", required=True, type=click.Choice(["patients", "pharmacies"]), help="How far down.")
+@click.option("--reason", required=True, help="Why, in up to 120 characters.")
+@click.option("--as", "key_path", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Your key file.")
+@click.option("--server", help="Where to register; this machine's server by default.")
+@click.pass_obj
+def command(
+    settings: Settings, gtin: str, batches: tuple[str, ...], depth: str, reason: str, key_path: Path,
+    server: str | None,
+) -> None:  # fmt: skip
+    """Register a recall: from the next scan on, every pack it covers says so."""
+    lots = sorted(set(batches))
+    try:
+        key = keyfile.load(key_path)
+        body = Recall.of({"gtin": gtin, "depth": depth, "reason": reason, **({"batches": lots} if lots else {})})
+        statement = sign("recall", key.member, body.subject(), now(), body.encode(), key.seed)
+        leaf = Client(server or settings.base_url).register(statement.raw)
+    except (ServerError, KeyFileError, ValueError) as fault:
+        raise click.ClickException(str(fault)) from None
+    what = f"lot {', '.join(lots)} of {gtin}" if lots else f"every pack of {gtin}"
+    click.echo(f"recalled to {depth}: {what}, leaf {leaf['index']}")
