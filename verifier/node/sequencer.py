@@ -36,6 +36,7 @@ from verifier.state.replay import admit, batch_record, last_clock
 from verifier.statements import cbor
 from verifier.statements.clock import Clock
 from verifier.statements.envelope import read, sign
+from verifier.statements.errors import Refused
 from verifier.store import layout
 from verifier.store.log import LogStore
 from verifier.store.projection import CHUNK, Manifests, Openings, Overlay, laid_out
@@ -123,6 +124,8 @@ class Sequencer:
         if news or self._due():
             self._integrate(draft)
             self.untimed, self.timed_at = news, max(self.clock(), self.timed_at)
+        else:
+            self.lease.renew()  # or what was read here may be another's, and so would be the answers
         return [replace(receipt, size=self.head.size) for receipt in receipts]
 
     def _now(self) -> int:
@@ -160,7 +163,11 @@ class Sequencer:
         body = Clock(size=self.head.size, root=self.head.root, time=self.timed_at, source="node")
         now = max(self.clock(), self.timed_at)
         clock = sign("clock", self.keys.member, body.subject(), now, body.encode(), self.keys.seed)
-        draft.add(clock, admit(clock, draft.next, draft.overlay.read))
+        try:
+            draft.add(clock, admit(clock, draft.next, draft.overlay.read))
+        except Refused:
+            self.lease.renew()  # another's clock stands there already? Then say that it is the lease that is lost
+            raise
 
     def _integrate(self, draft: Draft) -> None:
         """Steps 2 to 6 of the commit."""

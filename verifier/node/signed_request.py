@@ -79,7 +79,7 @@ def verify(
         parameters = results[0].parameters
         nonce, kid = str(parameters.get("nonce", "")), bytes.fromhex(str(parameters["keyid"]))
     except Exception as fault:  # the library raises a dozen classes for what a stranger may send
-        found = str(fault)[:160]
+        found = str(fault)[:160] or fault.__class__.__name__
         raise Refused("request_signature", expected="a valid, fresh RFC 9421 signature", found=found) from fault
     if not 16 <= len(nonce) <= 64:
         raise Refused("request_signature", expected="a nonce of 16 to 64 characters", found=nonce[:64] or "none")

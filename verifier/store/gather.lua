@@ -5,7 +5,7 @@ local out = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS
 local nodes = redis.call('STRLEN', KEYS[9]) / 32
 out[9] = false
 out[10] = ''
-if nodes >= 2 then
+if nodes >= 2 and math.frexp(nodes) == 0.5 then -- a power of two: a heap cut short has no bucket, rather than a fault
   local leaves = nodes / 2
   local bucket = math.floor(tonumber(ARGV[1]) / (4294967296 / leaves))
   out[9] = redis.call('GET', ARGV[2] .. struct.pack('>I4', bucket))
