@@ -1,0 +1,72 @@
+"""The guesser: he types serials, lots and dates until one answers differently from the rest.
+
+EU serials may be guessable at 1 in 10,000, so a miss must not say how near it was: no serial of that lot, no such lot,
+another date, all read the same `unknown`, with the same evidence behind it.
+"""
+
+from typing import Any
+
+import pytest
+from forge import answer_of
+from house import House, with_element
+from msgspec.structs import replace
+
+from verifier.identity import Identity
+from verifier.statements.envelope import read
+from verifier.verdict.evidence import encode
+
+GUESSES = {
+    "another serial": ("21", "0000000000000"),
+    "a serial of another lot": ("21", None),
+    "another lot of the product": ("10", "AX24C7"),
+    "no such lot": ("10", "ZZ99Z9"),
+    "another date": ("17", "290101"),
+}
+
+
+@pytest.fixture(scope="module")
+def genuine(demo_house: House) -> Identity:
+    return demo_house.world.pack("current", 4)
+
+
+def guess(house: House, genuine: Identity, name: str) -> Identity:
+    ai, value = GUESSES[name]
+    return with_element(genuine, ai, value or house.world.serials["recalled"][0])
+
+
+def without_the_question(verdict: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in verdict.items() if name != "identity"}
+
+
+def test_the_control_is_genuine(demo_house: House, genuine: Identity) -> None:
+    assert demo_house.codes(genuine) == ["genuine", "not_recorded"]
+
+
+@pytest.mark.parametrize("name", GUESSES)
+def test_every_miss_is_told_alike(demo_house: House, genuine: Identity, name: str) -> None:
+    first = demo_house.verdict(guess(demo_house, genuine, "no such lot"))
+    said = demo_house.verdict(guess(demo_house, genuine, name))
+    assert [reason["code"] for reason in said["reasons"]] == ["unknown"]
+    assert without_the_question(said) == without_the_question(first)
+
+
+@pytest.mark.parametrize("name", GUESSES)
+def test_the_evidence_of_every_miss_is_alike(demo_house: House, genuine: Identity, name: str) -> None:
+    first, said = (
+        demo_house.desk.evidence(guess(demo_house, genuine, one)) for one in ("no such lot", name)
+    )
+    assert said.serial is None
+    assert said.statements == first.statements
+    assert "batch" not in {read(exhibit.raw).kind for exhibit in said.statements}
+    mine, its = answer_of(said), answer_of(first)
+    assert replace(mine, identity=its.identity) == its
+    assert len(encode(said)) - len(mine.identity) * 2 == len(encode(first)) - len(its.identity) * 2
+
+
+@pytest.mark.parametrize("left_out", ["10", "17"])
+def test_without_all_four_elements_nothing_is_looked_up(demo_house: House, genuine: Identity, left_out: str) -> None:
+    for identity in (genuine, guess(demo_house, genuine, "another serial")):
+        text = "".join(f"{ai}{value}" for ai, value in identity.human() if ai != f"({left_out})")
+        said = demo_house.verdict(text)
+        assert [reason["code"] for reason in said["reasons"]] == ["incomplete"]
+        assert said["ledger"] is None

@@ -1,0 +1,257 @@
+"""Writes vectors.json: questions and evidence with the verdict they must have, for whoever writes the judge again.
+
+    PYTHONPATH=.:tests python tests/verdict/make_vectors.py
+
+    { "about": text,
+      "evidences": { name: base64 of an evidence file, or of bytes that are none },
+      "rows": [ { "name", "question": {"digital_link", "viewer", "reads"}, "evidence": name or null,
+                  "trust": trust.json's object, "now": Unix seconds,
+                  "expect": {"outcome", "reasons", "answers", "as_of"} } ] }
+
+A file that cannot be read is judged `broken_evidence`. Made on a seeded house with keys of its own: each run writes
+another consortium, so run it when the format or the law changes, not otherwise.
+"""
+
+import json
+import tempfile
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from forge import Case, Forger, answer_of, cases_of, event_of, key_statement, signed, trust
+from house import House, with_element
+
+from verifier.identity import Identity, parse_text
+from verifier.ledger.note import VerifierKey
+from verifier.ledger.policy import Policy
+from verifier.node.keyfile import KeyFile
+from verifier.statements import cbor
+from verifier.statements.member import Member
+from verifier.statements.product import Product
+from verifier.statements.recall import Recall
+from verifier.store.embedded import EmbeddedRedis
+from verifier.verdict import evidence as files
+from verifier.verdict import trust as trusts
+from verifier.verdict.evidence import Evidence
+from verifier.verdict.judge import Question, judge
+from verifier.verdict.trust import Trust
+from verifier.verdict.verdict import Verdict, plain, utc
+
+FILE = Path(__file__).with_name("vectors.json")
+ABOUT = "Verdict vectors: question, evidence, trust and now in; outcome, reasons (gravest first), answers, as_of out."
+FLIPS = 24
+CUTS = (0, 1, 100, 1000)
+SAME_NAME = KeyFile("registre-labo", bytes([5]) * 32)
+SAME_GTIN = "09523000000012"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One vector before it is judged; `data` is the file, None for no evidence."""
+
+    name: str
+    identity: Identity
+    data: bytes | None
+    trust: Trust
+    now: int
+    viewer: str = "patient"
+    reads: int = 1
+
+
+def expected(row: Row) -> Verdict:
+    """What the judge says, of bytes as they come."""
+    question = Question(row.identity, row.viewer, row.reads)
+    if row.data is None:
+        return judge(question, None, row.trust, row.now)
+    try:
+        evidence = files.decode(row.data)
+    except ValueError:
+        return plain("broken_evidence", row.identity, row.now)
+    return judge(question, evidence, row.trust, row.now)
+
+
+def rows_of(house: House) -> Iterator[Row]:
+    """Every row, of a house that is seeded."""
+    _add(house)
+    cases = cases_of(house)
+    world = house.world
+    for name, identity in {
+        "disputed": world.pack("current", 10),
+        "unknown-twice": parse_text(f"(01){SAME_GTIN}(17)291231(10)L1(21)S1"),
+    }.items():
+        cases[name] = Case(identity, house.desk.evidence(identity))
+    believed, now, node = trust(house), house.clock(), Forger(house)
+
+    def row(name: str, case: Case, evidence: Evidence | bytes | None, **changes: Any) -> Row:
+        data = files.encode(evidence) if isinstance(evidence, Evidence) else evidence
+        return replace(Row(name, case.identity, data, believed, now), **changes)
+
+    for name, case in cases.items():
+        yield row(f"whole/{name}", case, case.evidence)
+    yield row("unknown-twice/read-twice", cases["unknown-twice"], cases["unknown-twice"].evidence, reads=2)
+    yield row("unknown/read-twice-but-not-by-its-maker", cases["unknown"], cases["unknown"].evidence, reads=2)
+    yield row("supplied/at-a-counter", cases["supplied"], cases["supplied"].evidence, viewer="pharmacy")
+    yield row("supplied/on-a-ward", cases["supplied"], cases["supplied"].evidence, viewer="ward")
+    active = cases["active"]
+    yield from _short(row, active)
+    yield from _poorer(row, active, cases)
+    yield from _timed(row, active, believed, now, node)
+    yield from _forged(row, active, house, node)
+    data = files.encode(active.evidence)
+    for n in range(FLIPS):
+        at = (2 * n + 1) * len(data) // (2 * FLIPS)
+        bad = data[:at] + bytes([data[at] ^ 1 << n % 8]) + data[at + 1 :]
+        yield row(f"flipped/bit-{n % 8}-of-byte-{at}", active, bad)
+    for cut in CUTS:
+        yield row(f"cut/after-{cut}", active, data[:cut])
+    yield row("cut/one-short", active, data[:-1])
+    yield row("cut/one-more", active, data + b"\0")
+    fields = cbor.decode(data, files.MAX_BYTES)
+    first, *others = fields["statements"]
+    for name, changed in {
+        "version-2": {"v": 2},
+        "version-true": {"v": True},
+        "unknown-field": {"x": b""},
+        "null-growth": {"growth": None},
+        "index-false": {"statements": [[False, *first[1:]], *others]},
+        "index-negative": {"statements": [[-1, *first[1:]], *others]},
+        "row-too-long": {"statements": [[*first, b""], *others]},
+        "path-not-whole": {"statements": [[*first[:2], b"x"], *others]},
+    }.items():
+        yield row(f"form/{name}", active, cbor.encode(fields | changed))
+
+
+def _add(house: House) -> None:
+    """What the demo world lacks: a pack that two pharmacies dispense, and a maker named as the node is."""
+    pack = house.world.pack("current", 10)
+    for who in ("pharmacie-du-canal", "pharmacie-des-halles"):
+        house.register(signed("event", house.key(who), event_of("dispense", [pack], house.clock())).raw)
+    fields = {"member": SAME_NAME.member, "name": "Registre de démonstration", "roles": ["maker"], "country": "FR"}
+    body = Member.of(fields | {"prefixes": ["952300"], "key": SAME_NAME.public})
+    for root in ("root-1", "root-2"):
+        house.register(signed("member", house.key(root), body).raw)
+    product = signed("product", SAME_NAME, Product(gtin=SAME_GTIN, name="Registrine"))
+    assert house.register(product.raw).status_code == 201
+
+
+Make = Callable[..., Row]
+
+
+def _short(row: Make, active: Case) -> Iterator[Row]:
+    gtin = active.identity.gtin
+    for text in (
+        "(00)395210000000000019", f"(01){gtin}", f"(01){gtin}(17)200131(10)AX", f"(01){gtin}(21)A1",
+        f"(01){gtin}(10)AX(21)A1",
+    ):  # fmt: skip
+        yield row(f"short/{text}", replace(active, identity=parse_text(text)), active.evidence)
+    yield row("unreached", active, None)
+    gone = replace(active, identity=with_element(active.identity, "17", "200131"))
+    yield row("unreached/expired", gone, None)
+
+
+def _poorer(row: Make, active: Case, cases: dict[str, Case]) -> Iterator[Row]:
+    whole = active.evidence
+    for part in ("checkpoint", "serial", "answer"):
+        yield row(f"without/{part}", active, replace(whole, **{part: None}))
+    yield row("without/statements", active, replace(whole, statements=()))
+    for n in range(len(whole.statements)):
+        rest = whole.statements[:n] + whole.statements[n + 1 :]
+        yield row(f"without/statement-{n}", active, replace(whole, statements=rest))
+    recalled = cases["recalled"]
+    rest = tuple(e for e in recalled.evidence.statements if e != recalled.evidence.statements[-1])
+    yield row("without/recall", recalled, replace(recalled.evidence, statements=rest))
+    yield row("twice/statement-0", active, replace(whole, statements=whole.statements[:1] + whole.statements))
+    yield row("backwards", active, replace(whole, statements=whole.statements[::-1]))
+    yield row("nothing", active, Evidence())
+    for name in ("neighbour", "supplied", "imported", "stolen", "recalled"):
+        yield row(f"anothers/{name}", active, cases[name].evidence)
+    other = cases["neighbour"].evidence
+    for part in ("serial", "answer"):
+        yield row(f"anothers-part/{part}", active, replace(whole, **{part: getattr(other, part)}))
+
+
+def _timed(row: Make, active: Case, believed: Trust, now: int, node: Forger) -> Iterator[Row]:
+    for late, name in ((believed.max_age_s, "at-its-age"), (believed.max_age_s + 1, "past-its-age"), (-300, "skewed")):
+        yield row(f"time/{name}", active, active.evidence, now=now + late)
+    yield row("time/from-the-future", active, active.evidence, now=now - 301)
+    yield row("trust/another-genesis", active, active.evidence, trust=replace(believed, genesis=bytes(32)))
+    other_log = Policy(VerifierKey.of_seed(believed.policy.log.name, bytes(32)))
+    yield row("trust/another-log", active, active.evidence, trust=replace(believed, policy=other_log))
+    size = node.size
+    later = node.grown(node.leaves[-1])
+    grown = later.remake(active.evidence)
+    fork = node.cut(size - 1).grown(node.leaves[0])
+    for name, evidence, note in (
+        ("same", node.remake(active.evidence), node.note()),
+        ("same-size-other-root", node.remake(active.evidence), fork.note()),
+        ("older-evidence", node.remake(active.evidence), later.note()),
+        ("newer-without-growth", grown, node.note()),
+        ("newer-with-growth", replace(grown, growth=later.growth(size)), node.note()),
+        ("newer-with-growth-from-elsewhere", replace(grown, growth=later.growth(size - 1)), node.note()),
+        ("newer-with-growth-of-a-fork", replace(grown, growth=later.growth(size)), fork.note()),
+    ):
+        yield row(f"seen/{name}", active, evidence, trust=replace(believed, checkpoint=note))
+
+
+def _forged(row: Make, active: Case, house: House, node: Forger) -> Iterator[Row]:
+    whole, gtin = active.evidence, active.identity.gtin or ""
+    maker, authority = house.key("laboratoires-aubrac"), house.key("agence-sante")
+    enrolled = [leaf for leaf in node.leaves if leaf.kind == "member" and leaf.subject.endswith("agence-sante")]
+    recall = signed("recall", authority, Recall(gtin=gtin, depth="patients", reason="test"))
+    yield row("added/withdrawal", active, node.grown(recall).remake(whole, *enrolled, recall))
+    end = key_statement(maker, maker.public, "revoked", compromised_since=0)
+    yield row("added/key-compromised", active, node.grown(end).remake(whole, end))
+    late = key_statement(maker, maker.public, "revoked", compromised_since=node.size)
+    yield row("added/key-compromised-later", active, node.grown(late).remake(whole, late))
+    yield row("answer/by-the-nodes-member-key", active, node.remake(whole, key=node.node))
+    yield row("answer/by-a-maker", active, node.remake(whole, key=maker))
+    yield row("answer/of-a-smaller-ledger", active, node.remake(whole, size=node.size - 1))
+    yield row("answer/names-more", active, node.remake(whole, applies=sorted([*answer_of(whole).applies, bytes(32)])))
+    yield row("answer/names-less", active, node.remake(whole, applies=answer_of(whole).applies[1:]))
+    yield row("answer/supplied-and-disputed", active, node.remake(whole, state="supplied", disputes=2))
+    yield row("checkpoint/by-another", active, replace(node.remake(whole), checkpoint=node.note(bytes(32))))
+
+
+def vectors(rows: list[Row]) -> dict[str, Any]:
+    """The document."""
+    blobs: dict[bytes, str] = {}
+    out = []
+    for row in rows:
+        if row.data is not None:
+            blobs.setdefault(row.data, row.name)
+        found = expected(row)
+        out.append(
+            {
+                "name": row.name,
+                "question": {"digital_link": row.identity.digital_link(), "viewer": row.viewer, "reads": row.reads},
+                "evidence": None if row.data is None else blobs[row.data],
+                "trust": json.loads(trusts.encode(row.trust)),
+                "now": row.now,
+                "expect": {
+                    "outcome": found.outcome,
+                    "reasons": list(found.reasons),
+                    "answers": dict(found.answers),
+                    "as_of": None if found.as_of is None else utc(found.as_of),
+                },
+            }
+        )
+    evidences = {name: b64encode(data).decode() for data, name in blobs.items()}
+    return {"about": ABOUT, "evidences": evidences, "rows": out}
+
+
+def main() -> None:
+    """Write the file."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedRedis(Path(folder)) as server,
+        House(Path(folder), server.url) as house,
+    ):
+        document = vectors(list(rows_of(house.seed())))
+    FILE.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    print(f"{FILE.name}: {len(document['rows'])} rows, {FILE.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
