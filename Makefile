@@ -8,7 +8,7 @@ SUM     = $(shell cat $(1) | cksum | cut -d' ' -f1)
 RUNS   := $(VENV)/.runs-$(call SUM,requirements.txt)
 TESTS  := $(VENV)/.tests-$(call SUM,requirements.txt requirements-dev.txt)
 
-.PHONY: help run dev test lint bench clean redis browser
+.PHONY: help run dev test lint bench shots clean redis browser
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
@@ -30,6 +30,9 @@ lint: $(TESTS) ## ruff and mypy --strict
 
 bench: $(TESTS) redis ## measure against peers: a table, and var/bench.json
 	@exec $(PY) -m benchmarks
+
+shots: $(TESTS) redis browser ## draw every page: all into var/shots, those kept into docs/shots
+	@PYTHONPATH=tests exec $(PY) -m browser.make_shots
 
 clean: ## remove what was set up, the data and the caches
 	rm -rf $(VENV) .redis var .pytest_cache .mypy_cache .ruff_cache .hypothesis

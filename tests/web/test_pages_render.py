@@ -176,7 +176,7 @@ def test_the_seal_is_asked_about_where_it_decides(client: FlaskClient, desk: Des
 
 def test_how_we_know_is_told_truthfully(client: FlaskClient) -> None:
     page = page_of(client.post("/?lang=en", data={"text": "x"}))
-    for truth in ("No witnesses yet", "Demo node", "no. 17 of 42", "24 November 2026 at 10:00 UTC", "cm9vdA=="):
+    for truth in ("nobody would notice", "Demo node", "no. 17 of 42", "24 November 2026 at 10:00 UTC", "cm9vdA=="):
         assert truth in page
     assert "A step is missing here" in page
     assert "11 October 2026</time>, France" in page
@@ -210,11 +210,28 @@ def test_what_others_wrote_is_escaped(client: FlaskClient, desk: Desk) -> None:
     assert """'https://id.gs1.org/01/09521234000013/21/A'"'"';reboot'"'"''""" in unescape(page)
 
 
-def test_another_language_asks_again_only_when_nothing_is_lost(client: FlaskClient, desk: Desk) -> None:
-    again = f'name="text" value="{PACK["digital_link"]}"'
-    assert again in client.post("/", data={"text": "x"}).text
+def test_another_language_asks_the_same_again(client: FlaskClient) -> None:
+    """A typed text is sent once more, a photo's code by its link, a demo image by its name."""
+    assert 'name="text" value="x"' in client.post("/", data={"text": "x"}).text
+    assert f'name="text" value="{PACK["digital_link"]}"' in client.post("/", data={"image": (BytesIO(b"x"), "x")}).text
+    assert 'action="/demo/stolen.png?lang=en"><button' in client.post("/demo/stolen.png?lang=fr").text
+
+
+def test_another_language_never_asks_for_less_than_was_read(client: FlaskClient, desk: Desk) -> None:
     desk.fields = {"identity": {**PACK, "human": [*PACK["human"], ["(92)", "signature"]]}}
-    assert again not in client.post("/", data={"text": "x"}).text
+    page = client.post("/", data={"image": (BytesIO(b"x"), "x")}).text
+    assert PACK["digital_link"] not in page.partition("<main")[0]
+
+
+def test_either_of_the_two_photo_fields_is_read(client: FlaskClient) -> None:
+    photos = {"image": [(BytesIO(b""), ""), (BytesIO(b"x"), "x.jpg")]}
+    assert "Code genuine" in page_of(client.post("/?lang=en", data=photos))
+
+
+def test_the_elements_stand_in_the_order_of_the_label(client: FlaskClient, desk: Desk) -> None:
+    desk.fields = {"identity": {**PACK, "human": [["(21)", "S1"], ["(240)", "X"], ["(10)", "L1"], ["(01)", "G1"]]}}
+    page = client.post("/?lang=en", data={"text": "x"}).text
+    assert re.findall(r'class="ai">\((\d+)\)', page) == ["01", "10", "21", "240"]
 
 
 def test_a_verdict_is_never_cached_and_the_language_is_remembered(client: FlaskClient) -> None:
@@ -254,6 +271,7 @@ def test_the_store_down_is_never_a_verdict_on_the_box(client: FlaskClient, desk:
     answer = client.post("/?lang=en", data={"text": "x"})
     assert "This says nothing about your box." in page_of(answer, 503)
     assert answer.headers["Retry-After"]
+    assert 'name="text" type="text" value="x"' in answer.text
 
 
 def test_a_fault_of_ours_shows_no_trace(client: FlaskClient, desk: Desk) -> None:
