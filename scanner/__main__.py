@@ -1,13 +1,19 @@
 """`python -m scanner IMAGE...`: read the codes, and say what they are worth.
 
-Exit: 0 genuine, 1 do_not_use, 2 unverified or server unreached, 3 nothing read, 4 caution, 64 usage or crash;
-of several images 1 before 4 before 2 before 3 before 0. With --read: 0 or 3.
+Exit: 0 genuine, 1 do_not_use, 2 unverified or server unreached, 3 nothing read, 4 caution, 64 usage or crash (an image
+that cannot be opened); of several images 64, then 1 before 4 before 2 before 3 before 0. With --read: 0 or 3.
+
+With --json, one line an image: {"file", "codes": [{"format", "symbology", "text", "bytes" (hex), "position"}],
+"outcome", "answers", "reasons"}, the last three as every door gives them; null, null and [] where nothing was read or
+nothing was asked. Why nothing was read, or no server answered, then stands on standard error.
 """
 
 import json
+import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,32 +28,25 @@ from scanner.sighting import Miss, Sighting, sight
 from verifier.commands.client import Client, ServerError
 from verifier.settings import from_env
 from verifier.verdict import trust as trusts
-from verifier.verdict.reasons import words
 from verifier.verdict.trust import Trust
-from verifier.verdict.verdict import to_json
+from verifier.verdict.verdict import plain, to_json
 
-EXITS = {"genuine": 0, "do_not_use": 1, "unverified": 2, "nothing_read": 3, "caution": 4}
-BEFORE = (1, 4, 2, 3, 0)  # of several
 USAGE = 64
+EXITS = {"genuine": 0, "do_not_use": 1, "unverified": 2, "nothing_read": 3, "caution": 4, "unopened": USAGE}
+BEFORE = (USAGE, 1, 4, 2, 3, 0)  # of several
+SHOWN = {"outcome", "answers", "reasons", "identity", "as_of"}
 OFFLINE_NEEDS = "--offline needs both --evidence FILE and --trust FILE"
 
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """What judges: a server, or an evidence file and a trust; neither with --read."""
-
-    server: Client | None
-    evidence: bytes | None
-    trust: Trust | None
-    language: str
+Judge = Callable[[Sighting], tuple[dict[str, Any], str]]
+"""What was seen -> its verdict's JSON, and a sentence on what prevented a better one ("" if nothing did)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One image's line: its codes, and the verdict's JSON or why there is none."""
+    """One image's line: its codes, its verdict's JSON or None, a sentence on what went wrong, and which exit it is."""
 
     file: str
-    codes: tuple[Symbol, ...]
+    codes: tuple[Symbol, ...] = ()
     verdict: dict[str, Any] | None = None
     trouble: str = ""
     result: str = "nothing_read"
@@ -73,51 +72,68 @@ def command(
         raise click.UsageError(OFFLINE_NEEDS)
     if not offline and (evidence is not None or trust is not None):
         raise click.UsageError("--evidence and --trust go with --offline")
-    how = How(None, None, None, lang) if only_read else _how(server, evidence, trust, lang)
-    rows = [_scan(image, how, only_read) for image in images]
-    for row in rows:
-        click.echo(json.dumps(_json(row, only_read), ensure_ascii=False) if as_json else _text(row, lang, only_read))
-    sys.exit(exit_code(row.result for row in rows))
+    results = []
+    with nullcontext() if only_read else _judge(server, evidence, trust, lang) as judge:
+        for image in images:
+            row = _scan(image, judge, lang)
+            results.append(row.result)
+            click.echo(json.dumps(_json(row), ensure_ascii=False) if as_json else _text(row))
+            if as_json and row.trouble:
+                click.echo(f"{row.file}: {row.trouble}", err=True)
+    sys.exit(exit_code(results))
 
 
-def _how(server: str | None, evidence: Path | None, trust: Path | None, language: str) -> How:
+@contextmanager
+def _judge(server: str | None, evidence: Path | None, trust: Path | None, language: str) -> Iterator[Judge]:
     if evidence is not None and trust is not None:
-        return How(None, evidence.read_bytes(), trusts.decode(trust.read_text("utf-8")), language)
-    import os  # the address is the only thing that the environment decides here
+        yield _offline(evidence.read_bytes(), trusts.decode(trust.read_text("utf-8")), language)
+    else:
+        with Client(server or from_env(os.environ).base_url) as client:
+            yield _online(client, language)
 
-    return How(Client(server or from_env(os.environ).base_url), None, None, language)
+
+def _offline(evidence: bytes, trust: Trust, language: str) -> Judge:
+    return lambda seen: (to_json(check(seen, evidence, trust, now()), language), "")
 
 
-def _scan(image: Path, how: How, only_read: bool) -> Row:
+def _online(server: Client, language: str) -> Judge:
+    def judge(seen: Sighting) -> tuple[dict[str, Any], str]:
+        try:
+            answer = json.loads(server.post_json("/api/scan", _ask(seen), {"Accept-Language": language}))
+            if not isinstance(answer, dict) or not answer.keys() >= SHOWN:
+                raise ValueError(f"{server.base}: expected a verdict, found other JSON")
+        except (ServerError, ValueError) as fault:
+            refused = isinstance(fault, ServerError) and fault.status in range(400, 500)
+            return to_json(plain("unverified" if refused else "unreached", seen.identity, now()), language), str(fault)
+        return answer, ""
+
+    return judge
+
+
+def _scan(image: Path, judge: Judge | None, language: str) -> Row:
     """Read one image, and judge what it shows."""
-    name = str(image)
+    name = click.format_filename(image)
     try:
         symbols = decode.decode(photo.read_photo(image.read_bytes()))
+    except OSError as fault:
+        why = fault.strerror or fault.__class__.__name__
+        return Row(name, trouble=f"expected an image to open, found: {why}", result="unopened")
     except PhotoError as fault:
-        return Row(name, (), trouble=str(fault))
-    if only_read:
-        return Row(name, symbols, result="genuine" if symbols else "nothing_read")
-    seen = sight(symbols)
-    if isinstance(seen, Miss):
-        verdict = miss(seen, int(time.time()))
-        if verdict is None:
-            result = "unverified" if symbols else "nothing_read"
-            return Row(name, symbols, trouble=seen.detail, result=result)
-        return Row(name, symbols, to_json(verdict, how.language), result=verdict.outcome)
-    try:
-        found = _judge(seen, how)
-    except ServerError as fault:
-        return Row(name, symbols, trouble=str(fault), result="unverified")
-    return Row(name, symbols, found, result=str(found["outcome"]))
+        return Row(name, trouble=str(fault))
+    if not symbols:
+        return Row(name, trouble="No code was read.")
+    if judge is None:
+        return Row(name, symbols, result="genuine")
+    verdict, trouble = _told(sight(symbols, from_env(os.environ).hosts), judge, language)
+    return Row(name, symbols, verdict, trouble, str(verdict["outcome"]))
 
 
-def _judge(seen: Sighting, how: How) -> dict[str, Any]:
-    if how.server is None:
-        assert how.evidence is not None and how.trust is not None  # noqa: S101 - _how made it so
-        return to_json(check(seen, how.evidence, how.trust, int(time.time())), how.language)
-    fields = _ask(seen)
-    answer: dict[str, Any] = json.loads(how.server.post_json("/api/scan", fields, {"Accept-Language": how.language}))
-    return answer
+def _told(seen: Sighting | Miss, judge: Judge, language: str) -> tuple[dict[str, Any], str]:
+    """What was read, judged; what makes no identity is judged by nobody, and says so."""
+    if isinstance(seen, Sighting):
+        return judge(seen)
+    verdict = miss(seen, now())
+    return to_json(verdict or plain("unverified", None, now()), language), "" if verdict else _printable(seen.detail)
 
 
 def _ask(seen: Sighting) -> dict[str, Any]:
@@ -126,7 +142,7 @@ def _ask(seen: Sighting) -> dict[str, Any]:
     return {"text": symbol.text, "symbology": symbol.symbology} if symbol else {"text": seen.identity.digital_link()}
 
 
-def _json(row: Row, only_read: bool) -> dict[str, Any]:
+def _json(row: Row) -> dict[str, Any]:
     codes = [
         {
             "format": symbol.format,
@@ -137,27 +153,26 @@ def _json(row: Row, only_read: bool) -> dict[str, Any]:
         }
         for symbol in row.codes
     ]
-    line: dict[str, Any] = {"file": row.file, "codes": codes}
-    if not only_read:
-        verdict = row.verdict
-        line["outcome"] = row.result if verdict or row.codes else None
-        line["answers"] = verdict["answers"] if verdict else None
-        line["reasons"] = verdict["reasons"] if verdict else []
-        line["as_of"] = verdict["as_of"] if verdict else None
-    return {**line, **({"error": row.trouble} if row.trouble else {})}
+    verdict = row.verdict or {"outcome": None, "answers": None, "reasons": []}
+    return {"file": row.file, "codes": codes} | {name: verdict[name] for name in ("outcome", "answers", "reasons")}
 
 
-def _text(row: Row, language: str, only_read: bool) -> str:
+def _text(row: Row) -> str:
     if row.verdict is None:
-        lines = [f"{symbol.format} {symbol.text!r}" for symbol in row.codes] if only_read else []
-        lines += [row.trouble] if row.trouble else []
-        return f"{row.file}: " + ("; ".join(lines) or "nothing read")
+        read = "; ".join(f"{symbol.format} {symbol.text!r}" for symbol in row.codes)
+        return f"{row.file}: {read or row.trouble}"
     head, *more = row.verdict["reasons"]
     told = f"{row.file}: {head['outcome'].upper()}  {head['headline']}. {head['sentence']} {head['next_step']}"
-    also = [f"    also: {words(reason['code'], language)['headline']}" for reason in more]
-    rows = row.verdict["identity"]["human"] if row.verdict["identity"] else []
-    human = ["    " + "  ".join(f"{name} {value}" for name, value in rows)] if rows else []
-    return "\n".join([told, *human, *also])
+    also = [f"also: {reason['headline']}" for reason in more]
+    identity, as_of = row.verdict["identity"], row.verdict["as_of"]
+    human = ["  ".join(f"{name} {value}" for name, value in identity["human"])] if identity else []
+    since = [f"as of {as_of}"] if as_of else []
+    return "\n    ".join([told, *human, *also, *since, *([row.trouble] if row.trouble else [])])
+
+
+def _printable(text: str) -> str:
+    """A stranger's code must not steer the terminal it is shown on."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def exit_code(results: Iterable[str]) -> int:
@@ -170,10 +185,15 @@ def exit_code(results: Iterable[str]) -> int:
     return next(code for code in BEFORE if code in codes)
 
 
-def main() -> NoReturn:
+def now() -> int:
+    """Unix seconds."""
+    return int(time.time())
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
     """The command, with every failure of ours as 64 and one sentence, never a stack trace."""
     try:
-        command.main(standalone_mode=False)
+        command.main(arguments, "python -m scanner", standalone_mode=False)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as fault:

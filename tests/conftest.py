@@ -17,6 +17,7 @@ from verifier.store.redis import connect
 
 if TYPE_CHECKING:
     from house import House
+    from served import Served
 
 ROOT = Path(__file__).resolve().parent.parent
 R = TypeVar("R", pytest.TestReport, pytest.CollectReport)
@@ -94,3 +95,13 @@ def house(store: redis.Redis, redis_url: str, tmp_path: Path) -> Iterator["House
     assert store.dbsize() == 0
     with House(tmp_path, redis_url) as house:
         yield house
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Served"]:
+    """A real `serve --demo`, started once: for the terminal's and the browser's tests. Leave its demo packs as they
+    are; a test that kills one of its parts waits until it is ready again."""
+    from served import Served
+
+    with Served(tmp_path_factory.mktemp("served") / "var") as served:
+        yield served

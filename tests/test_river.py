@@ -5,7 +5,6 @@ import json
 import pytest
 from house import House
 
-
 DEMO = (
     "genuine-qr.png", "genuine-datamatrix.png", "already-dispensed.png", "expired.png", "recalled.png",
     "unknown-serial.png", "stolen.png", "look-alike-url.png", "ean13-only.png", "blank-photo.jpg",

@@ -1,8 +1,9 @@
 """A small consortium to try everything on: two makers, a carrier, two pharmacies, a hospital, an authority.
 
 `prepare` makes keys and genesis before the node starts; `seed` then says everything through the ordinary doors, as
-its members would. Keys and serials are drawn at random on each machine. Times before today are *declared*; the
-ledger's own clock says when they were really registered. GTINs stand under GS1's demonstration prefix 952.
+its members would. Keys and serials are drawn at random on each machine, once: a seeding cut short goes on with the same
+bytes, which the ledger knows. Times before today are *declared*; the ledger's own clock says when they were really
+registered. GTINs stand under GS1's demonstration prefix 952.
 """
 
 import json
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid5
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ from verifier import labels
 from verifier.commands import trust as trusts
 from verifier.commands.client import Client, ServerError
 from verifier.commands.issue import Lot, identity_of, issue, now, read_serials
-from verifier.custody.transitions import EPCIS
+from verifier.commands.say import epcis
 from verifier.identity import Identity
 from verifier.labels.symbol import png
 from verifier.ledger.note import VerifierKey
@@ -30,7 +31,7 @@ from verifier.node import keyfile
 from verifier.node.keyfile import KeyFile
 from verifier.settings import Settings
 from verifier.statements.body import Body
-from verifier.statements.envelope import MEMBER, sign
+from verifier.statements.envelope import sign
 from verifier.statements.event import Event
 from verifier.statements.genesis import Controller, Genesis, Registry
 from verifier.statements.key import Key
@@ -46,7 +47,6 @@ REGISTRY = "registre-demo"
 ROOTS = ("root-1", "root-2", "root-3")
 THRESHOLD = 2
 PACKS = 24
-DONE = frozenset({"already", "already_enrolled", "batch_exists", "key_taken"})
 
 # id, name, role, country, GS1 company prefixes
 MEMBERS: tuple[tuple[str, str, str, str, list[str]], ...] = (
@@ -78,14 +78,41 @@ LOTS = (
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The demo's lots and serials, kept so that a seeding cut short goes on with the same packs."""
+    """The demo's lots and serials, and the moment (Unix seconds) its days are counted back from, kept so that a seeding
+    cut short says the very same statements again."""
 
+    at: int
     lots: dict[str, Lot]
     serials: dict[str, list[str]]
 
     def pack(self, lot: str, number: int) -> Identity:
         """One pack of a lot."""
         return identity_of(self.lots[lot], self.serials[lot][number])
+
+    def ago(self, days: int) -> int:
+        """Unix seconds, `days` before the world was drawn."""
+        return self.at - days * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """Says statements of the world as its members, through a server."""
+
+    data: Path
+    world: World
+    client: Client
+
+    def key(self, member: str) -> KeyFile:
+        return keyfile.load(self.data / "keys" / f"{member}.key")
+
+    def say(self, kind: str, key: KeyFile, body: Body, days: int = 0) -> None:
+        moment = self.world.ago(days)
+        self.client.register(sign(kind, key.member, body.subject(), moment, body.encode(), key.seed).raw)
+
+    def step(self, member: str, step: str, packs: list[Identity], days: int, to: str | None = None) -> None:
+        moment = self.world.ago(days)
+        name = uuid5(NAMESPACE_URL, f"{self.world.at} {member} {step} {packs[0].digital_link()}")
+        self.say("event", self.key(member), Event(epcis=epcis(step, packs, moment, to, str(name))), days)
 
 
 def prepare(settings: Settings) -> None:
@@ -115,7 +142,9 @@ def prepare(settings: Settings) -> None:
         registry=Registry(member=REGISTRY, name="Registre de démonstration", country="FR", key=registry.public),
     )
     statement = sign("genesis", ROOT, genesis.subject(), now(), genesis.encode(), roots[0].seed)
-    (data / "genesis.cose").write_bytes(statement.raw)
+    part = data / "genesis.part"
+    part.write_bytes(statement.raw)
+    part.rename(data / "genesis.cose")  # last and whole: it says that all the rest is there
 
 
 def seed(settings: Settings, client: Client, report: Report) -> None:
@@ -127,21 +156,22 @@ def seed(settings: Settings, client: Client, report: Report) -> None:
         return
     report("demo: creating the consortium")
     folder.mkdir(parents=True, exist_ok=True)
-    world, keys = _world(folder), _Keys(settings.data / "keys")
-    _enrol(settings.data, keys, client)
-    _products(keys, client)
+    world = _world(folder)
+    voice = _Voice(settings.data, world, client)
+    _enrol(voice)
+    _products(voice)
     report("demo: issuing batches")
     for name, product, *_, days in LOTS:
-        _issue(world, name, keys.of(PRODUCTS[product][1]), client, days)
+        _issue(voice, name, PRODUCTS[product][1], days)
     report("demo: moving packs")
-    _journeys(world, keys, client)
-    _recalls(world, keys, client)
+    _journeys(voice)
+    _recalls(voice)
     expected = _images(world, folder)
     trust = trusts.current(settings, client)
     (settings.data / "trust.json").write_text(encode(trust), "utf-8")
     size = int((trust.checkpoint or b"").split(b"\n")[1])
-    _write_json(folder / "seeded.json", {"size": size})
     _write_json(folder / "expected.json", expected)
+    _write_json(folder / "seeded.json", {"size": size})
     report(f"demo: {size} entries in the ledger, {len(expected)} images in {folder}")
 
 
@@ -154,19 +184,12 @@ def _stands(folder: Path, client: Client) -> bool:
     return int(client.get("/checkpoint").split(b"\n")[1]) >= size
 
 
-class _Keys:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def of(self, member: str) -> KeyFile:
-        return keyfile.load(self.folder / f"{member}.key")
-
-
 def _world(folder: Path) -> World:
     """The lots and their serials; drawn once, then read again."""
     file = folder / "world.json"
     if not file.exists():
-        today = datetime.now(UTC).date()
+        at = now()
+        today = datetime.fromtimestamp(at, UTC).date()
         rows = {
             name: {
                 "gtin": gtin(PRODUCTS[product][0]),
@@ -176,10 +199,11 @@ def _world(folder: Path) -> World:
             }
             for name, product, batch, months, _ in LOTS
         }
-        _write_json(file, rows)
-    rows = json.loads(file.read_text("utf-8"))
+        _write_json(file, {"at": at, "lots": rows})
+    drawn = json.loads(file.read_text("utf-8"))
+    rows = drawn["lots"]
     lots = {name: Lot(row["gtin"], row["batch"], row["expiry"], ("FR",)) for name, row in rows.items()}
-    return World(lots, {name: row["serials"] for name, row in rows.items()})
+    return World(drawn["at"], lots, {name: row["serials"] for name, row in rows.items()})
 
 
 def gtin(digits: str) -> str:
@@ -192,46 +216,31 @@ def gtin(digits: str) -> str:
     return digits + str(-total % 10)
 
 
-def _say(client: Client, kind: str, key: KeyFile, body: Body, moment: int | None = None) -> None:
-    """Register one statement; what was said before is no fault."""
-    statement = sign(kind, key.member, body.subject(), now() if moment is None else moment, body.encode(), key.seed)
-    try:
-        client.register(statement.raw)
-    except ServerError as fault:
-        if str(fault.fields.get("type", "")).rpartition("/")[2] not in DONE:
-            raise
-
-
-def _enrol(data: Path, keys: _Keys, client: Client) -> None:
-    answer, node = keyfile.load(data / "node" / "answer.key"), keyfile.load(data / "node" / "node.key")
-    _say(client, "key", node, Key(member=REGISTRY, public=answer.public, purpose="answer", status="enrolled"))
+def _enrol(voice: _Voice) -> None:
+    node = voice.data / "node"
+    answer = keyfile.load(node / "answer.key").public
+    body: Body = Key(member=REGISTRY, public=answer, purpose="answer", status="enrolled")
+    voice.say("key", keyfile.load(node / "node.key"), body)
     for member, name, role, country, prefixes in MEMBERS:
-        body = Member.of(
-            {
-                "member": member,
-                "name": name,
-                "roles": [role],
-                "country": country,
-                "prefixes": prefixes,
-                "key": keys.of(member).public,
-            }
-        )
+        fields = {"member": member, "name": name, "roles": [role], "country": country, "prefixes": prefixes}
+        body = Member.of({**fields, "key": voice.key(member).public})
         for root in ROOTS[:THRESHOLD]:
-            _say(client, "member", keys.of(root), body)
+            voice.say("member", voice.key(root), body)
 
 
-def _products(keys: _Keys, client: Client) -> None:
+def _products(voice: _Voice) -> None:
     for digits, maker, name, form in PRODUCTS:
         body = Product(gtin=gtin(digits), name=name, form=form, leaflet=f"https://leaflet.example/{gtin(digits)}")
-        _say(client, "product", keys.of(maker), body, _moment(800))
+        voice.say("product", voice.key(maker), body, 800)
 
 
-def _issue(world: World, name: str, maker: KeyFile, client: Client, days: int) -> None:
-    serials = [serial.encode() for serial in world.serials[name]]
+def _issue(voice: _Voice, name: str, maker: str, days: int) -> None:
+    """A batch has a fresh secret, so that it is never the same bytes: one that stands already is left as it is."""
+    serials = [serial.encode() for serial in voice.world.serials[name]]
     try:
-        issue(client, maker, world.lots[name], serials, moment=_moment(days))
+        issue(voice.client, voice.key(maker), voice.world.lots[name], serials, moment=voice.world.ago(days))
     except ServerError as fault:
-        if str(fault.fields.get("type", "")).rpartition("/")[2] not in DONE:
+        if fault.fields.get("type") != "/problems/batch_exists":
             raise
 
 
@@ -245,54 +254,26 @@ WAY = (
 GAP_PACK = 9  # of the current lot: this one was never received by anybody before it is shipped on
 
 
-def _journeys(world: World, keys: _Keys, client: Client) -> None:
+def _journeys(voice: _Voice) -> None:
+    world = voice.world
     for name, product, _, _, days in LOTS:
         packs = [world.pack(name, number) for number in range(PACKS)]
         whole = [pack for number, pack in enumerate(packs) if (name, number) != ("current", GAP_PACK)]
         for who, step, to, later in WAY:
-            member = PRODUCTS[product][1] if who == "maker" else who
-            _step(client, keys.of(member), step, whole, days - later, to)
-    lost = [world.pack("current", GAP_PACK)]
-    _step(client, keys.of("pharmacie-des-halles"), "receive", lost, 20, None)
-    _step(client, keys.of("pharmacie-du-canal"), "dispense", [world.pack("current", 2)], 4, None)
-    _step(client, keys.of("laboratoires-aubrac"), "stolen", [world.pack("current", 5)], 2, None)
-    _step(client, keys.of("pharmacie-du-canal"), "destroy", [world.pack("current", 6)], 1, None)
+            voice.step(PRODUCTS[product][1] if who == "maker" else who, step, whole, days - later, to)
+    voice.step("pharmacie-des-halles", "receive", [world.pack("current", GAP_PACK)], 20)
+    voice.step("pharmacie-du-canal", "dispense", [world.pack("current", 2)], 4)
+    voice.step("laboratoires-aubrac", "stolen", [world.pack("current", 5)], 2)
+    voice.step("pharmacie-du-canal", "destroy", [world.pack("current", 6)], 1)
 
 
-def _step(client: Client, key: KeyFile, step: str, packs: list[Identity], days: int, to: str | None) -> None:
-    moment = _moment(days)
-    _say(client, "event", key, Event(epcis=epcis(step, packs, moment, to)), moment)
-
-
-def epcis(step: str, packs: list[Identity], moment: int, to: str | None) -> bytes:
-    """One EPCIS 2.0 ObjectEvent, in JSON, for a step of the transitions table."""
-    links = [f"https://id.gs1.org/01/{p.gtin}/10/{p.batch}/21/{p.serial}" for p in packs]
-    event: dict[str, Any] = {
-        "type": "ObjectEvent",
-        "eventID": f"urn:uuid:{uuid4()}",
-        "eventTime": datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds"),
-        "eventTimeZoneOffset": "+00:00",
-        "epcList": links,
-        "action": "OBSERVE",
-        **EPCIS[step],
-    }
-    if to:
-        event["destinationList"] = [{"type": "possessing_party", "destination": MEMBER + to}]
-    return json.dumps(event).encode()
-
-
-def _recalls(world: World, keys: _Keys, client: Client) -> None:
-    recalled, withdrawn = world.lots["recalled"], world.lots["withdrawn"]
+def _recalls(voice: _Voice) -> None:
+    recalled, withdrawn = voice.world.lots["recalled"], voice.world.lots["withdrawn"]
     reason = "Dosage trop élevé dans certains comprimés"
     body = Recall(gtin=recalled.gtin, depth="patients", reason=reason, batches=[recalled.batch])
-    _say(client, "recall", keys.of("agence-sante"), body, _moment(1))
+    voice.say("recall", voice.key("agence-sante"), body, 1)
     body = Recall(gtin=withdrawn.gtin, depth="pharmacies", reason="Notice mal imprimée", batches=[withdrawn.batch])
-    _say(client, "recall", keys.of("laboratoires-aubrac"), body, _moment(1))
-
-
-def _moment(days: int) -> int:
-    """Unix seconds, `days` ago."""
-    return now() - days * 86_400
+    voice.say("recall", voice.key("laboratoires-aubrac"), body, 1)
 
 
 def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:

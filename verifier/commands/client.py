@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -21,11 +21,17 @@ class ServerError(RuntimeError):
 
 
 class Client:
-    """Talks to one server."""
+    """Talks to one server; a context manager that gives its connections back."""
 
     def __init__(self, base: str, transport: httpx.BaseTransport | None = None) -> None:
         self.base = base.rstrip("/")
         self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def get(self, path: str) -> bytes:
         """The body of a GET; raises ServerError."""

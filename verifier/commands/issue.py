@@ -65,7 +65,8 @@ def command(
         names = tuple(read_serials(source))
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)  # now: serials drawn at random must not be issued and then lost
-        leaf = issue(Client(server or settings.base_url), key, lot, names, product=product)
+        with Client(server or settings.base_url) as client:
+            leaf = issue(client, key, lot, names, product=product)
         click.echo(f"batch {batch} of {gtin}: {len(names)} packs, leaf {leaf['index']} of {leaf['size']}")
         if folder is not None:
             draw(lot, names, folder, product or "")

@@ -28,7 +28,8 @@ def command(settings: Settings, code: str, server: str | None, trust: Path | Non
     known = trust or settings.data / "trust.json"
     try:
         since = _size(known) if known.exists() else None
-        proof = Client(server or settings.base_url).post_json("/api/evidence", {"text": code, "since": since})
+        with Client(server or settings.base_url) as client:
+            proof = client.post_json("/api/evidence", {"text": code, "since": since})
     except (ServerError, ValueError) as fault:
         raise click.ClickException(str(fault)) from None
     if out is not None:

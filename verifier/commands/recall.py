@@ -31,7 +31,8 @@ def command(
         key = keyfile.load(key_path)
         body = Recall.of({"gtin": gtin, "depth": depth, "reason": reason, **({"batches": lots} if lots else {})})
         statement = sign("recall", key.member, body.subject(), now(), body.encode(), key.seed)
-        leaf = Client(server or settings.base_url).register(statement.raw)
+        with Client(server or settings.base_url) as client:
+            leaf = client.register(statement.raw)
     except (ServerError, KeyFileError, ValueError) as fault:
         raise click.ClickException(str(fault)) from None
     what = f"lot {', '.join(lots)} of {gtin}" if lots else f"every pack of {gtin}"

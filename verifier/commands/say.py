@@ -38,7 +38,8 @@ def command(
         body = Event(epcis=epcis(step, [pack_of(code) for code in codes], moment, to, str(uuid4())))
         body.check()
         statement = sign("event", key.member, body.subject(), moment, body.encode(), key.seed)
-        leaf = Client(server or settings.base_url).register(statement.raw)
+        with Client(server or settings.base_url) as client:
+            leaf = client.register(statement.raw)
     except (ServerError, KeyFileError, ValueError) as fault:
         raise click.ClickException(str(fault)) from None
     click.echo(f"{step} by {key.member}: {len(codes)} pack{'s' * (len(codes) > 1)}, leaf {leaf['index']}")

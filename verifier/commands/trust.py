@@ -20,7 +20,8 @@ from verifier.web.desk import trust_of
 def command(settings: Settings, server: str | None, out: Path | None) -> None:
     """Print {genesis, policy, max_age_s, checkpoint}: hand it over by a way you trust, never beside the evidence."""
     try:
-        text = encode(current(settings, Client(server or settings.base_url)))
+        with Client(server or settings.base_url) as client:
+            text = encode(current(settings, client))
     except (NotReady, ServerError, ValueError) as fault:
         raise click.ClickException(str(fault)) from None
     if out is None:

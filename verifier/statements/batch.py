@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from verifier.identity import expires_on
-from verifier.statements.body import Body, Country, Digest, Gtin, Lot, Yymmdd, checked_gs1
+from verifier.statements.body import Body, Country, Digest, Gtin, Lot, Yymmdd, checked_gs1, lot_link
 from verifier.statements.errors import Malformed
 
 EPOCH = date(2026, 1, 1)  # any day will do: only the form of the date is checked here
@@ -26,7 +26,7 @@ class Batch(Body, frozen=True, kw_only=True):
 
     def subject(self) -> str:
         """The lot's Digital Link, `https://id.gs1.org/01/<gtin>/10/<batch>`."""
-        return checked_gs1(self.gtin, self.batch).class_link()
+        return lot_link(self.gtin, self.batch)
 
     def check(self) -> None:
         """GTIN, lot and date are GS1's."""

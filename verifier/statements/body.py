@@ -4,6 +4,7 @@ The base class and the shared field types live here; each kind's own body has it
 """
 
 from typing import Annotated, Any, Self
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
@@ -58,6 +59,15 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             raise Malformed("body", value=cls.__name__, expected="null fields left out", found="a field that is null")
         body.check()
         return body
+
+
+def lot_link(gtin: str, batch: str) -> str:
+    """The lot's canonical Digital Link, of elements already known to be GS1's.
+
+    >>> lot_link("09521000000018", "A/1") == checked_gs1("09521000000018", "A/1").class_link()
+    True
+    """
+    return f"{GS1}01/{gtin}/10/{quote(batch, safe='')}"
 
 
 def identity_of(gtin: str, batch: str | None = None, serial: str | None = None) -> Identity:

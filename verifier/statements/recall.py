@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from verifier.statements.body import GS1, Body, Gtin, Lot, Name, Serial, checked_gs1
+from verifier.statements.body import GS1, Body, Gtin, Lot, Name, Serial, checked_gs1, lot_link
 from verifier.statements.errors import Malformed
 
 
@@ -20,7 +20,7 @@ class Recall(Body, frozen=True, kw_only=True):
     def subject(self) -> str:
         """The lot's link when it is one lot, the product's otherwise."""
         if self.batches and len(self.batches) == 1:
-            return checked_gs1(self.gtin, self.batches[0]).class_link()
+            return lot_link(self.gtin, self.batches[0])
         return f"{GS1}01/{self.gtin}"
 
     def check(self) -> None:

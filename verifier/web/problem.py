@@ -15,6 +15,7 @@ from verifier.identity import IdentityError
 from verifier.node.queue import Busy
 from verifier.statements.errors import Malformed, Refused
 from verifier.store.gather import NotReady
+from verifier.vault import VaultConflict, VaultError
 
 log = logging.getLogger("probatum.web")
 
@@ -76,6 +77,12 @@ def of(fault: Exception) -> Problem:
     if isinstance(fault, Busy | NotReady):
         return Problem("not_ready", 503, str(fault))
     if isinstance(fault, redis.RedisError):
+        return Problem("store_down", 503, STORE_DOWN)
+    if isinstance(fault, VaultConflict):
+        told = {"value": fault.value, "expected": fault.expected, "found": fault.found}
+        return Problem("vault_conflict", 409, str(fault), **told)
+    if isinstance(fault, VaultError):  # its sentence names files: for the operator, not for a stranger
+        log.error("the vault does not answer: %s", fault)
         return Problem("store_down", 503, STORE_DOWN)
     if isinstance(fault, HTTPException):
         return _http(fault)

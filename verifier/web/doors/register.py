@@ -60,11 +60,11 @@ def _refusal(receipt: Receipt) -> Problem:
 def _dispute(receipt: Receipt) -> Response:
     """409 with its leaf: the statement stands, as a contradiction of what is recorded."""
     detail = f"Registered as a dispute, leaf {receipt.index}: it contradicts what is recorded."
-    answer = Problem("disputed", 409, detail, value=receipt.disputes[0], found="another's earlier step").response()
-    fields = answer.get_json() | {"id": receipt.id.hex(), "index": receipt.index, "disputes": receipt.disputes}
-    again = jsonify(fields)
-    again.status_code, again.content_type = 409, "application/problem+json"
-    return again
+    expected, found = "a step that the record leads to", "another's earlier step"
+    answer = Problem("disputed", 409, detail, value=receipt.disputes[0], expected=expected, found=found).response()
+    leaf = {"id": receipt.id.hex(), "index": receipt.index, "disputes": receipt.disputes}
+    answer.set_data(jsonify(answer.get_json() | leaf).get_data())
+    return answer
 
 
 @blueprint.get("/entries/<entry>")
@@ -95,7 +95,7 @@ def checkpoint() -> Response:
 @blueprint.put("/deposits/<digest>")
 def deposit(digest: str) -> Response:
     """Keep large bytes under their SHA-256; the request is signed by an enrolled key (its path names the hash)."""
-    _signed(body=None)
+    _signed(None)
     limit = request.content_length
     if limit is None or limit > DEPOSIT_LIMIT:
         found = "no length" if limit is None else f"{limit} bytes"
@@ -119,7 +119,7 @@ def open_batch(batch: str) -> Response:
         found = f"{request.content_length} bytes"
         raise Problem("too_large", 413, "Too long.", expected=f"at most {SECRET_LIMIT} bytes", found=found)
     secret = request.get_data()
-    _signed(body=secret)
+    _signed(secret, role="maker")
     if len(batch) != 64 or set(batch) - set("0123456789abcdef") or len(secret) != 32:
         found = f"{len(batch)} characters and {len(secret)} bytes"
         raise Problem("secret", 400, "Not a batch secret.", expected="a statement id and 32 bytes", found=found)
@@ -127,8 +127,9 @@ def open_batch(batch: str) -> Response:
     return Response(status=204)
 
 
-def _signed(body: bytes | None) -> None:
-    """Refuse a request that no enrolled member key signed freshly, or whose nonce was seen."""
+def _signed(body: bytes | None, role: str | None = None) -> None:
+    """Refuse a request that no enrolled member key signed freshly, whose nonce was seen, or whose signer has not
+    `role`."""
     client = desk().client
     directory = Projected(reader(client))
 
@@ -139,3 +140,8 @@ def _signed(body: bytes | None) -> None:
     signer = signed_request.verify(request.method, request.url, dict(request.headers), body, public)
     if not client.set(layout.nonce(signer.kid, signer.nonce), b"", nx=True, ex=600):
         raise Refused("replayed", value=signer.nonce, expected="a nonce never used", found="used before")
+    key = directory.key(signer.kid)
+    member = directory.member(key.member) if key is not None else None
+    if role is not None and (member is None or role not in member.roles):
+        found = ", ".join(member.roles) if member else "no member"
+        raise Refused("role", value=member.member if member else "", expected=f"a {role}", found=found)

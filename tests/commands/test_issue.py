@@ -1,0 +1,193 @@
+"""`issue`: a batch of one's own, from serials to labels that scan; and every refusal, in one sentence, before anything
+is made."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from served import Served
+
+from scanner import decode, photo, sighting
+from scanner.sighting import Sighting
+from verifier.commands.issue import yymmdd
+from verifier.settings import ROOT
+
+GTIN = "09521000000018"
+UNREGISTERED = "09521000000094"
+USUAL = {"gtin": GTIN, "batch": "OWN1", "expiry": "2028-03-31", "serials": "3"}
+
+
+def issue(served: Served, **options: str) -> subprocess.CompletedProcess[bytes]:
+    words = [word for name, value in (USUAL | options).items() for word in (f"--{name}", value)]
+    return served.call("verifier", "issue", *words)
+
+
+def size(server: Served) -> int:
+    return int(httpx.get(f"{server.url}/readyz", trust_env=False).json()["size"])
+
+
+@pytest.fixture(scope="module")
+def issued(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The labels of a batch of three."""
+    folder = tmp_path_factory.mktemp("own") / "labels"
+    done = issue(server, labels=str(folder))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.decode().splitlines()
+    assert lines[0].startswith(f"batch OWN1 of {GTIN}: 3 packs, leaf ")
+    assert lines[1:] == [f"labels in {folder}"]
+    assert done.stderr == b""  # no terminal, no progress
+    return folder
+
+
+def test_a_label_a_pack_in_both_carriers_and_forms(issued: Path) -> None:
+    names = sorted(path.name for path in issued.iterdir())
+    serials = sorted({name.partition("-")[0] for name in names})
+    assert len(serials) == 3
+    kinds = ("datamatrix.png", "datamatrix.svg", "qr.png", "qr.svg")
+    assert names == [f"{serial}-{kind}" for serial in serials for kind in kinds]
+
+
+@pytest.mark.parametrize("carrier", ["qr", "datamatrix"])
+def test_a_label_shrunk_rotated_and_photographed_is_genuine(
+    server: Served, issued: Path, tmp_path: Path, carrier: str
+) -> None:
+    for number, label in enumerate(sorted(issued.glob(f"*-{carrier}.png"))):
+        shot = tmp_path / f"{number}.jpg"
+        shot.write_bytes(photograph(cv2.imread(str(label), cv2.IMREAD_GRAYSCALE), 17.0 + 100 * number))
+        done = server.call("scanner", str(shot))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert b"GENUINE" in done.stdout
+        assert label.name.partition("-")[0].encode() in done.stdout
+
+
+def photograph(label: np.ndarray, degrees: float) -> bytes:  # type: ignore[type-arg]
+    """The label at two thirds, turned, in uneven light, a little out of focus, with noise, as a JPEG of quality 60."""
+    small = cv2.resize(label, None, fx=0.66, fy=0.66, interpolation=cv2.INTER_AREA)
+    side = int(np.hypot(*small.shape)) + 80
+    turn = cv2.getRotationMatrix2D((small.shape[1] / 2, small.shape[0] / 2), degrees, 1.0)
+    turn[:, 2] += side / 2 - np.array(small.shape[::-1]) / 2
+    table = cv2.warpAffine(small, turn, (side, side), flags=cv2.INTER_LINEAR, borderValue=190.0)
+    light = np.linspace(0.62, 1.0, side)[None, :]
+    noise = np.random.default_rng(7).normal(0, 4, table.shape)
+    shot = np.clip(cv2.GaussianBlur(table, (3, 3), 0) * light + noise, 0, 255).astype(np.uint8)
+    written, data = cv2.imencode(".jpg", shot, (cv2.IMWRITE_JPEG_QUALITY, 60))
+    assert written
+    return data.tobytes()
+
+
+def test_the_text_under_a_label_is_what_the_code_says(issued: Path) -> None:
+    label = min(issued.glob("*-qr.svg"))
+    serial = label.name.partition("-")[0]
+    text = label.read_text("utf-8")
+    assert all(part in text for part in (GTIN, "OWN1", serial))
+    seen = sighting.sight(decode.decode(photo.read_photo(label.with_suffix(".png").read_bytes())))
+    assert isinstance(seen, Sighting)
+    assert (seen.identity.gtin, seen.identity.batch, seen.identity.serial, seen.identity.expiry) == (
+        GTIN, "OWN1", serial, "280331",
+    )  # fmt: skip
+
+
+def test_serials_from_a_file(server: Served, tmp_path: Path) -> None:
+    file = tmp_path / "serials"
+    file.write_bytes(b"A/1\r\n  B-2\n\nC%3\n")
+    folder = tmp_path / "labels"
+    done = issue(server, batch="FILE1", serials=str(file), labels=str(folder))
+    assert done.returncode == 0, done.stderr
+    assert b"3 packs" in done.stdout
+    assert sorted(path.name for path in folder.glob("*-qr.png")) == ["A%2F1-qr.png", "B-2-qr.png", "C%253-qr.png"]
+    done = server.call("scanner", *map(str, sorted(folder.glob("*.png"))))
+    assert done.returncode == 0, done.stdout
+
+
+REFUSALS: tuple[tuple[dict[str, str], str], ...] = (
+    ({"gtin": "09521000000019"}, "expected check digit 8, found 9"),
+    ({"gtin": "952100000001"}, "expected 14 digits"),
+    ({"batch": "A" * 21}, "20"),
+    ({"batch": "A B"}, "'A B'"),
+    ({"batch": ""}, "1 to 20"),
+    ({"expiry": "2028-02-30"}, "--expiry: expected a day as YYMMDD or YYYY-MM-DD, found '2028-02-30'"),
+    ({"expiry": "281301"}, "--expiry: expected a day as YYMMDD or YYYY-MM-DD, found '281301'"),
+    ({"expiry": "soon"}, "found 'soon'"),
+    ({"serials": "0"}, "--serials: expected 1 to 10000000, found 0"),
+    ({"serials": "10000001"}, "--serials: expected 1 to 10000000, found 10000001"),
+    ({"serials": "-5"}, "--serials: expected how many, or a file with one a line, found '-5'"),
+    ({"serials": "/nowhere/serials"}, "found '/nowhere/serials': No such file or directory"),
+    ({"market": "FRA"}, "FRA|market"),
+    ({"as": "/nowhere/maker.key"}, "expected a key file"),
+    ({"gtin": "03400930000120"}, "--as: expected a maker's key file, found none for GTIN 03400930000120"),
+    ({"labels": "/proc/labels"}, "/proc/labels"),
+)
+
+
+@pytest.mark.parametrize(("wrong", "told"), REFUSALS, ids=[str(sorted(row[0].items())) for row in REFUSALS])
+def test_a_refusal_is_one_sentence_before_anything_is_made(server: Served, wrong: dict[str, str], told: str) -> None:
+    before = size(server)
+    done = issue(server, product="Amoxadine 500 mg", batch=wrong.pop("batch", "NONE1"), **wrong)
+    (line,) = done.stderr.decode().splitlines()
+    assert done.returncode == 1
+    assert line.startswith("Error: ")
+    assert any(part in line for part in told.split("|")), line
+    assert size(server) == before
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (b"A1\nB1\nA1\n", "A1"),
+        (b"A1\nB\xc3\xa9\n", "set 82"),
+        (b"A1\n" + b"B" * 21, "1 to 20 characters"),
+        (b"\n \n", "expected a file with one a line, found nothing"),
+    ],
+)
+def test_a_wrong_file_of_serials(server: Served, tmp_path: Path, lines: bytes, told: str) -> None:
+    file, before = tmp_path / "serials", size(server)
+    file.write_bytes(lines)
+    done = issue(server, batch="NONE2", serials=str(file), product="Amoxadine 500 mg")
+    assert (done.returncode, size(server)) == (1, before)
+    assert told in done.stderr.decode()
+
+
+def test_an_unknown_product_says_what_to_do_and_that_works(server: Served) -> None:
+    done = issue(server, gtin=UNREGISTERED, batch="NEW1")
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1].endswith("; name it with --product NAME to register it first")
+    done = issue(server, gtin=UNREGISTERED, batch="NEW1", product="Nouvalin 5 mg")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_batch_is_issued_once(server: Served, issued: Path) -> None:
+    before = size(server)
+    done = issue(server)
+    assert (done.returncode, size(server)) == (1, before)
+    assert b"expected a batch not issued before, found issued before" in done.stderr
+
+
+def test_anothers_key_is_refused_by_name(server: Served) -> None:
+    done = issue(server, batch="POSE1", **{"as": str(server.data / "keys" / "nordhavn-pharma.key")})
+    assert done.returncode == 1
+    assert b"own gtin: expected a GTIN under the signer's own GS1 company prefix" in done.stderr
+
+
+def test_no_server(server: Served) -> None:
+    done = issue(server, batch="NONE3", server="http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert done.stderr.decode() == "Error: http://127.0.0.1:9: not reached (ConnectError); is it running?\n"
+
+
+def test_a_bar_is_drawn_on_a_terminal_alone(server: Served) -> None:
+    argv = [sys.executable, "-m", "verifier", "issue", "--gtin", GTIN, "--expiry", "280331", "--serials", "40000"]
+    script = [sys.executable, "-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"]
+    argv = [*script, *argv, "--batch", "BAR1"]
+    shown = subprocess.run(argv, cwd=ROOT, env=server.environment, capture_output=True, timeout=60, check=True)
+    assert b"serial tree  [" in shown.stdout
+    assert b"100%" in shown.stdout
+
+
+@pytest.mark.parametrize("text", ["", "2028-3-1", "28-03-31", "2803311", "28O331", "2028-03-31T00:00:00"])
+def test_what_is_no_day(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^--expiry: expected a day as YYMMDD or YYYY-MM-DD, found"):
+        yymmdd(text)

@@ -1,0 +1,90 @@
+"""`prove`: the evidence file, byte for byte on standard output, and what is told instead when there is none."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from served import Served
+
+from verifier.demo import _world
+from verifier.settings import ROOT
+from verifier.verdict import evidence as files
+from verifier.verdict import trust as trusts
+from verifier.verdict.judge import Question, judge
+
+
+def test_it_writes_what_can_be_judged_without_the_server(server: Served, tmp_path: Path) -> None:
+    pack = _world(server.demo).pack("current", 0)
+    done = server.run("verifier", "prove", pack.digital_link())
+    assert (done.returncode, done.stderr) == (0, b"")
+    proof = files.decode(done.stdout)
+    assert files.encode(proof) == done.stdout
+    trust = trusts.decode((server.data / "trust.json").read_text("utf-8"))
+    checked_at = int(_world(server.demo).at) + 60
+    assert judge(Question(pack), proof, trust, checked_at).outcome == "genuine"
+    file = tmp_path / "pack.evidence"
+    assert server.call("verifier", "prove", pack.digital_link(), "--out", str(file)).stdout == b""
+    assert files.decode(file.read_bytes()).serial == proof.serial
+
+
+@pytest.mark.parametrize("form", ["link", "bracketed", "elements"])
+def test_a_code_in_any_of_its_writings(server: Served, form: str) -> None:
+    pack = _world(server.demo).pack("current", 0)
+    bracketed = "".join(f"{ai}{value}" for ai, value in pack.human())
+    elements = f"01{pack.gtin}17{pack.expiry}10{pack.batch}\x1d21{pack.serial}"
+    code = {"link": pack.digital_link(), "bracketed": bracketed, "elements": elements}[form]
+    done = server.call("verifier", "prove", code)
+    assert done.returncode == 0, done.stderr
+    assert files.decode(done.stdout).serial is not None
+
+
+def test_growth_is_proven_from_the_trust_given(server: Served, tmp_path: Path) -> None:
+    pack = _world(server.demo).pack("current", 0).digital_link()
+    old = tmp_path / "trust.json"
+    assert server.call("verifier", "trust", "--out", str(old)).returncode == 0
+    done = server.call(
+        "verifier", "say", "dispense", _world(server.demo).pack("current", 20).digital_link(),
+        "--as", str(server.data / "keys" / "pharmacie-du-canal.key"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    proof = files.decode(server.call("verifier", "prove", pack, "--trust", str(old)).stdout)
+    seen = int((trusts.decode(old.read_text("utf-8")).checkpoint or b"").split(b"\n")[1])
+    assert proof.growth is not None
+    assert proof.growth.size == seen
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("hello", "expected a GTIN, AIs or a link"),
+        ("09521000000019", "expected check digit 8, found 9"),
+        ("https://elsewhere.example/x", "elsewhere.example"),
+        ("09521000000018", "does not name one"),
+        ("", "Send the code's text."),
+    ],
+)
+def test_what_is_no_pack(server: Served, code: str, told: str) -> None:
+    done = server.call("verifier", "prove", code)
+    assert (done.returncode, done.stdout) == (1, b"")
+    (line,) = done.stderr.decode().splitlines()
+    assert told in line
+
+
+def test_a_terminal_is_not_filled_with_bytes(server: Served) -> None:
+    pack = _world(server.demo).pack("current", 0).digital_link()
+    script = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
+    argv = [sys.executable, "-c", script, sys.executable, "-m", "verifier", "prove", pack]
+    done = subprocess.run(argv, cwd=ROOT, env=server.environment, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert b"expected `> FILE` or --out FILE, found a terminal" in done.stdout.replace(b"\r\n", b" ")
+
+
+def test_a_trust_that_is_none_and_a_server_that_is_not_there(server: Served, tmp_path: Path) -> None:
+    pack = _world(server.demo).pack("current", 0).digital_link()
+    wrong = tmp_path / "trust.json"
+    wrong.write_text("{}", "utf-8")
+    done = server.call("verifier", "prove", pack, "--trust", str(wrong))
+    assert (done.returncode, b"expected the fields genesis" in done.stderr) == (1, True)
+    done = server.call("verifier", "prove", pack, "--server", "http://127.0.0.1:9")
+    assert (done.returncode, b"not reached" in done.stderr) == (1, True)

@@ -1,0 +1,147 @@
+"""`say` and `recall`, which make the demo playable; and every command that the README shows."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from served import Served
+
+from verifier.demo import _world
+from verifier.settings import ROOT
+
+CANAL, HALLES, AUBRAC = "pharmacie-du-canal", "pharmacie-des-halles", "laboratoires-aubrac"
+
+
+def key(server: Served, member: str) -> str:
+    return str(server.data / "keys" / f"{member}.key")
+
+
+def pack(server: Served, number: int, lot: str = "current") -> str:
+    return _world(server.demo).pack(lot, number).digital_link()
+
+
+def say(server: Served, member: str, step: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+    return server.call("verifier", "say", step, *words, "--as", key(server, member))
+
+
+def codes(server: Served, text: str) -> list[str]:
+    answer = httpx.post(f"{server.url}/api/scan", json={"text": text}, trust_env=False)
+    return [reason["code"] for reason in answer.json()["reasons"]]
+
+
+def test_a_serial_with_one_character_changed_is_unknown(server: Served) -> None:
+    text = pack(server, 13)
+    serial = text.partition("/21/")[2].partition("?")[0]
+    other = text.replace(serial, serial[:-1] + ("A" if serial[-1] != "A" else "B"))
+    assert codes(server, text)[0] == "genuine"
+    assert codes(server, other) == ["unknown"]
+
+
+def test_dispensed_it_is_dispensed(server: Served) -> None:
+    text = pack(server, 14)
+    done = say(server, CANAL, "dispense", text)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(rf"dispense by {CANAL}: 1 pack, leaf \d+\n", done.stdout.decode())
+    assert codes(server, text) == ["dispensed"]
+    again = say(server, CANAL, "dispense", text)
+    assert (again.returncode, b"your own earlier dispense" in again.stderr) == (1, True)
+    other = say(server, HALLES, "dispense", text)
+    assert (other.returncode, b"Registered as a dispute, leaf" in other.stderr) == (1, True)
+    assert "disputed" in codes(server, text)
+
+
+@pytest.mark.parametrize(
+    ("number", "member", "step", "reason"), [(15, CANAL, "destroy", "destroyed"), (16, AUBRAC, "stolen", "stolen")]
+)
+def test_each_step_is_what_the_next_scan_says(server: Served, number: int, member: str, step: str, reason: str) -> None:
+    assert say(server, member, step, pack(server, number)).returncode == 0
+    assert codes(server, pack(server, number))[0] == reason
+
+
+def test_two_packs_on_their_way_from_hand_to_hand(server: Served) -> None:
+    both = pack(server, 17), pack(server, 18)
+    done = say(server, CANAL, "ship", *both, "--to", HALLES)
+    assert (done.returncode, b"2 packs" in done.stdout) == (0, True)
+    assert say(server, HALLES, "receive", *both).returncode == 0
+    assert [codes(server, text)[0] for text in both] == ["genuine", "genuine"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("dispense", "hello"), "expected a GTIN, AIs or a link"),
+        (("dispense", "09521000000018"), "expected a pack's GTIN (01), lot (10) and serial (21), found (01)"),
+        (("dispense", "https://id.gs1.org/01/09521000000018/10/AX26K1/21/NOBODY"), "expected an issued serial"),
+        (("ship", "https://id.gs1.org/01/09521000000018/10/AX26K1/21/A", "--to", "nobody"), "an enrolled member"),
+        (("stolen", "https://id.gs1.org/01/09521000000018/10/AX26K1/21/A"), "expected authority or maker"),
+    ],
+)
+def test_a_refusal_is_one_sentence(server: Served, words: tuple[str, ...], told: str) -> None:
+    done = say(server, CANAL, *words)
+    (line,) = done.stderr.decode().splitlines()
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert told in line
+
+
+def test_the_same_pack_twice_in_one_event(server: Served) -> None:
+    done = say(server, CANAL, "dispense", pack(server, 19), pack(server, 19))
+    assert (done.returncode, b"expected each pack once, found a pack twice" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("words", [("ship", "x"), ("dispense", "x", "--to", HALLES)])
+def test_to_goes_with_ship_and_only_with_it(server: Served, words: tuple[str, ...]) -> None:
+    done = say(server, CANAL, *words)
+    assert (done.returncode, b"--to MEMBER goes with ship, and only with it" in done.stderr) == (2, True)
+
+
+def test_a_recall_is_on_the_next_scan(server: Served) -> None:
+    lot = ["--gtin", "09522000000017", "--batch", "NV26H2", "--reason", "Stylo qui fuit"]
+    assert codes(server, pack(server, 3, "imported"))[0] == "genuine"
+    recall = ["verifier", "recall", *lot, "--depth", "patients", "--as"]
+    refused = server.call(*recall, key(server, AUBRAC))
+    assert (refused.returncode, b"own GS1 company prefix" in refused.stderr) == (1, True)
+    done = server.call(*recall, key(server, "nordhavn-pharma"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().startswith("recalled to patients: lot NV26H2 of 09522000000017, leaf ")
+    assert codes(server, pack(server, 3, "imported"))[0] == "recall_patient"
+
+
+def test_a_wrong_recall(server: Served) -> None:
+    words = ["verifier", "recall", "--reason", "x", "--depth", "patients", "--as", key(server, AUBRAC), "--gtin"]
+    done = server.call(*words, "09521000000019")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    done = server.call(*words, "09521000000018", "--batch", "A" * 21)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+
+
+# --- the README ---
+
+FENCES = re.findall(r"^```\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
+SHOWN = [line.partition("#")[0].strip() for fence in FENCES for line in fence.splitlines()]
+COMMANDS = [line for line in SHOWN if line.startswith("python -m ")]
+
+
+def test_the_readme_shows_every_verb_that_people_use() -> None:
+    verbs = {line.split()[3] for line in COMMANDS if line.startswith("python -m verifier")}
+    assert verbs >= {"trust", "prove", "issue", "say", "recall"}
+    assert any(line.startswith("python -m scanner") for line in COMMANDS)
+
+
+def test_the_readmes_commands_run_in_their_order(server: Served, tmp_path: Path) -> None:
+    """In an empty folder, as they stand; only CODE, photo.png and the data folder are put in."""
+    pack_link = pack(server, 21)
+    (tmp_path / "photo.png").write_bytes((server.demo / "genuine-qr.png").read_bytes())
+    photo_link = pack(server, 0)
+    (tmp_path / "var").symlink_to(server.data)
+    for line in COMMANDS:
+        code = photo_link if " prove " in line else pack_link
+        command = line.replace("CODE", shlex.quote(code)).replace("python ", f"{shlex.quote(sys.executable)} ", 1)
+        done = subprocess.run(  # noqa: S602 - the README's own lines, redirections and all
+            command, shell=True, cwd=tmp_path, env=server.environment | {"PYTHONPATH": str(ROOT)},
+            capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
