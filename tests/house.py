@@ -98,14 +98,15 @@ class House:
         """The demo's lots and serials."""
         return demo._world(self.settings.data / "demo")
 
-    def say(self, kind: str, member: str, body: Body, moment: int | None = None) -> httpx.Response:
+    def say(self, kind: str, member: str, body: Body, moment: int | None = None) -> Any:
         """Sign a body as a member and hand it to the door; the door's answer."""
         return self.register(self.sign(kind, member, body, moment).raw)
 
     def sign(self, kind: str, member: str, body: Body, moment: int | None = None) -> Statement:
         """A statement as a member would sign it."""
         key = self.key(member)
-        return sign(kind, key.member, body.subject(), self.clock() if moment is None else moment, body.encode(), key.seed)
+        issued_at = self.clock() if moment is None else moment
+        return sign(kind, key.member, body.subject(), issued_at, body.encode(), key.seed)
 
     def register(self, raw: bytes) -> Any:
         """POST /entries."""

@@ -16,6 +16,7 @@ import redis
 from verifier import demo
 from verifier.commands.issue import Lot, _body, identity_of, write_manifest
 from verifier.commands.node import keys_of, manifests_of, openings_of
+from verifier.commands.say import epcis as epcis_of
 from verifier.identity import Identity
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
@@ -66,9 +67,7 @@ class Registry:
         used = client or self.client
         held = lease.take(used, place)
         mark: Callable[[bytes], None] = lambda note: highwater.write(self.mark, note)  # noqa: E731
-        return Sequencer(
-            used, self.policy, keys_of(self.settings.data), held, *self.sources, lambda: self.now, mark
-        )
+        return Sequencer(used, self.policy, keys_of(self.settings.data), held, *self.sources, lambda: self.now, mark)
 
     def key(self, member: str) -> KeyFile:
         return load(self.settings.data / "keys" / f"{member}.key")
@@ -108,7 +107,7 @@ class Registry:
         return identity_of(lot or self.lot, self.names[number].decode())
 
     def event(self, step: str, member: str, *packs: Identity, to: str | None = None, moment: int = NOW - DAY) -> bytes:
-        epcis = demo.epcis(step, list(packs), moment, to, f"urn:uuid:{uuid4()}")
+        epcis = epcis_of(step, list(packs), moment, to, f"urn:uuid:{uuid4()}")
         return self.say("event", member, Event(epcis=epcis), moment).raw
 
     def recall(self, batch: str = "L1") -> bytes:

@@ -1,12 +1,14 @@
 """The demo world is seeded once, goes on where it was cut short, and is made of the very same statements."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 from house import House
+from served import Served
 
 from verifier import demo
 from verifier.commands.client import Client
@@ -108,3 +110,15 @@ def test_every_image_that_the_issue_names_is_there(demo_house: House) -> None:
         "journey-incomplete.png": "caution", "maker-not-enrolled.png": "unverified",
         "look-alike-url.png": "unverified", "ean13-only.png": "unverified", "blank-photo.jpg": 422,
     }  # fmt: skip
+
+
+def test_a_store_emptied_under_a_kept_folder_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """Otherwise the same log key would sign a second history."""
+    with Served(tmp_path / "var") as served:
+        pass
+    shutil.rmtree(tmp_path / "var" / "redis")
+    done = served.run("verifier", "serve", "--demo")
+    assert done.returncode == 1
+    told = done.stderr.decode().splitlines()[0]
+    assert "holds 0 leaves" in told
+    assert "restore the newest copy of the store" in told

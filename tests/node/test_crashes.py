@@ -101,7 +101,7 @@ def test_nothing_of_a_lost_commit_is_read(registry: Registry) -> None:
     first.register(registry.enrolment())
     paths = [first.log.path(index, first.head.size) for index in range(first.head.size)]
     before = digest(registry.client), set(derived_keys(registry.client))
-    first.lease.run = cut  # type: ignore[method-assign]
+    first.lease.run = cut  # type: ignore[method-assign,assignment]
     with pytest.raises(redis.ConnectionError):
         first.register([registry.product(number) for number in range(40)])
     second = registry.sequencer()

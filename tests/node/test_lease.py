@@ -1,5 +1,6 @@
 """Two sequencers never: whoever slept past its lease writes nothing more."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -37,7 +38,8 @@ def test_it_runs_out_and_is_renewed(store: redis.Redis, monkeypatch: pytest.Monk
 def test_the_same_place_takes_over_at_once_and_fences_the_dead(store: redis.Redis) -> None:
     dead = lease.take(store, "a machine:1:2")
     alive = lease.take(store, "a machine:1:2")
-    for write in (lambda: dead.put({b"x": b"y"}), lambda: dead.remove([b"z"]), dead.renew):
+    writes: list[Callable[[], None]] = [lambda: dead.put({b"x": b"y"}), lambda: dead.remove([b"z"]), dead.renew]
+    for write in writes:
         with pytest.raises(LeaseLost, match=f"sequencer of epoch {dead.epoch}: expected to hold the lease"):
             write()
     assert store.exists(b"x") == 0

@@ -1,6 +1,8 @@
 """The commit: what becomes of statements, alone, together and again; and when it was."""
 
 import random
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,10 +13,8 @@ from registry import CANAL, CARRIER, DAY, HALLES, MAKER, NOW, Registry
 from verifier.commands.issue import Lot
 from verifier.demo import gtin
 from verifier.ledger import checkpoint as notes
-from verifier.node.sequencer import CLOCK_AFTER_S, ClockBack
 from verifier.statements.envelope import read
 from verifier.statements.key import Key
-from verifier.statements.kinds import body_of
 from verifier.store import layout
 from verifier.store.log import LogStore
 from verifier.store.projection import derived_keys, digest, laid_out
@@ -165,7 +165,7 @@ def test_buckets_of_a_commit_cut_short_are_swept_away(registry: Registry) -> Non
     def cut(_: object) -> list[bytes]:
         raise OSError("cut by the test")
 
-    sequencer.log.bodies = cut  # type: ignore[method-assign]
+    sequencer.log.bodies = cut  # type: ignore[method-assign,assignment]
     with pytest.raises(OSError, match="cut by the test"):
         sequencer.register([registry.batch(k=4)])
     assert registry.client.exists(*laid_out(registry.lot.gtin, "L1", 4)) == 17
@@ -174,72 +174,6 @@ def test_buckets_of_a_commit_cut_short_are_swept_away(registry: Registry) -> Non
     assert registry.client.exists(layout.LAID) == 0
     assert words(again.register([registry.batch(k=1)])) == ["registered"]
     assert len(set(registry.replayed(again.head.size))) == 1
-
-
-# --- time ---
-
-
-def test_the_next_batch_says_when_this_one_was(registry: Registry) -> None:
-    sequencer = registry.sequencer()
-    sequencer.register(registry.enrolment())
-    old = sequencer.head
-    registry.now += 5
-    sequencer.register([registry.product()])
-    clock = read(LogStore(registry.client).bodies(registry.ids(old.size + 1)[-1:])[0])
-    body: Any = body_of(clock)
-    assert (clock.kind, body.size, body.root, body.time, body.source) == ("clock", old.size, old.root, NOW, "node")
-    assert sequencer.head.size == old.size + 2
-
-
-def test_a_clock_comes_alone_after_a_minute_and_gets_none_itself(registry: Registry) -> None:
-    sequencer = registry.sequencer()
-    sequencer.register(registry.enrolment())
-    size = sequencer.head.size
-    registry.now += CLOCK_AFTER_S - 1
-    assert sequencer.step(0.01) == 0
-    registry.now += 1
-    assert sequencer.step(0.01) == 1
-    registry.now += 10 * CLOCK_AFTER_S
-    assert sequencer.step(0.01) == 0
-    assert registry.sequencer().step(0.01) == 0
-    assert sequencer.head.size == size + 1
-
-
-def test_a_clock_is_not_put_off_by_what_is_refused(registry: Registry) -> None:
-    sequencer = registry.sequencer()
-    sequencer.register(registry.enrolment())
-    assert sequencer.commit([(b"x" * 16, b"nothing")]) == 0
-    registry.now += CLOCK_AFTER_S
-    assert sequencer.commit([(b"x" * 16, b"nothing")]) == 1
-
-
-def test_a_restart_neither_forgets_nor_repeats_the_clock(registry: Registry) -> None:
-    registry.sequencer().register(registry.enrolment())
-    registry.now += 30
-    again = registry.sequencer()
-    assert again.untimed
-    registry.now += CLOCK_AFTER_S
-    assert again.step(0.01) == 1
-    assert not registry.sequencer().untimed
-
-
-def test_a_clock_a_little_behind_is_forgiven(registry: Registry) -> None:
-    sequencer = registry.sequencer()
-    sequencer.register(registry.enrolment())
-    sequencer.register([registry.product()])
-    registry.now -= 100
-    again = registry.sequencer()
-    assert words(again.register([registry.product(1)])) == ["registered"]
-    assert words(again.register([registry.product(2)])) == ["registered"]
-
-
-def test_a_clock_gone_back_is_refused_before_anything_is_signed(registry: Registry) -> None:
-    sequencer = registry.sequencer()
-    sequencer.register(registry.enrolment())
-    sequencer.register([registry.product()])
-    registry.now -= 2 * DAY
-    with pytest.raises(ClockBack, match=r"this machine's clock: expected a time after .*, found .*; set it"):
-        registry.sequencer()
 
 
 # --- the same ledger, however it is cut ---
@@ -291,3 +225,16 @@ def test_a_key_enrolled_and_used_in_one_batch(registry: Registry) -> None:
     assert receipts[2].status == "registered"
     assert receipts[3].status == "refused"
     assert other.member == CANAL
+
+
+def test_the_lease_is_kept_while_a_large_batch_is_built(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    sequencer = registry.sequencer()
+    sequencer.register([*registry.enrolment(), registry.product()])
+    raw, hours = registry.batch(k=0), count(10**9, 9)
+    monkeypatch.setattr("verifier.statements.serials.STEP", 10)
+    monkeypatch.setattr("verifier.node.lease.time", SimpleNamespace(monotonic=lambda: next(hours)))
+    renewed: list[int] = []
+    honest = sequencer.lease.renew
+    sequencer.lease.renew = lambda: renewed.append(1) or honest()  # type: ignore[method-assign,func-returns-value]
+    assert words(sequencer.register([raw])) == ["registered"]
+    assert len(renewed) >= len(registry.names) / 10

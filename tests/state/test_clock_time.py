@@ -54,7 +54,7 @@ def test_at_the_edges_of_pages(count: int) -> None:
 
 
 def test_before_any_clock_no_leaf_is_timed() -> None:
-    assert clock_time(0, {}.get) is None
+    assert clock_time(0, projected([]).get) is None
 
 
 def test_the_reducer_lays_clocks_out_so_and_refuses_time_going_back(demo_house: House, memory: Memory) -> None:

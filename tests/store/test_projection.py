@@ -11,6 +11,7 @@ from verifier.custody.transitions import STATES
 from verifier.identity import Identity
 from verifier.node import lease
 from verifier.node.lease import LeaseLost
+from verifier.state.replay import batch_record
 from verifier.statements import buckets, cbor, serials
 from verifier.store import layout, projection
 from verifier.store.gather import NotReady
@@ -38,7 +39,7 @@ def snapshot(store: redis.Redis) -> dict[bytes, object]:
 
 def state(registry: Registry, pack: Identity) -> int:
     overlay = Overlay(registry.client)
-    record = projection.batch_record(overlay.read, GTIN, pack.batch or "")
+    record = batch_record(overlay.read, GTIN, pack.batch or "")
     assert record is not None
     serial = (pack.serial or "").encode()
     value = overlay.read(("bucket", GTIN, pack.batch or "", str(serials.bucket_of(serial, record.k)))) or b""

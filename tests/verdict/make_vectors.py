@@ -153,8 +153,9 @@ def _short(row: Make, active: Case) -> Iterator[Row]:
 
 def _poorer(row: Make, active: Case, cases: dict[str, Case]) -> Iterator[Row]:
     whole = active.evidence
-    for part in ("checkpoint", "serial", "answer"):
-        yield row(f"without/{part}", active, replace(whole, **{part: None}))
+    yield row("without/checkpoint", active, replace(whole, checkpoint=None))
+    yield row("without/serial", active, replace(whole, serial=None))
+    yield row("without/answer", active, replace(whole, answer=None))
     yield row("without/statements", active, replace(whole, statements=()))
     for n in range(len(whole.statements)):
         rest = whole.statements[:n] + whole.statements[n + 1 :]

@@ -12,6 +12,7 @@ import pytest
 from forge import Case, Forger, answer_of, key_statement, signed, verdict
 from house import House, with_element
 
+from verifier.identity import Identity
 from verifier.node.keyfile import KeyFile
 from verifier.statements import serials
 from verifier.statements.batch import Batch
@@ -21,6 +22,7 @@ from verifier.statements.genesis import Genesis
 from verifier.statements.kinds import body_of
 from verifier.statements.member import Member
 from verifier.statements.product import Product
+from verifier.verdict.evidence import Evidence
 
 SECRET = bytes(range(32))
 AUBRAC, NORDHAVN, AUTHORITY, CANAL = (
@@ -263,6 +265,29 @@ def test_a_member_needs_its_roots(demo_house: House, forger: Forger, case: Case)
         assert "missing_issue" in said(*endorsements)
 
 
+@pytest.mark.parametrize("element", [("17", "491231"), ("10", "OTHER1")])
+def test_a_pack_printed_with_another_date_or_lot_is_not_its_batchs(
+    demo_house: House, forger: Forger, case: Case, element: tuple[str, str]
+) -> None:
+    """The serial is under the maker's root, and the node swears to the code as printed."""
+    forged = issued(forger, case, batch := batch_of(case, demo_house.key(AUBRAC)))
+    printed = with_element(forged.identity, *element)
+    answer = replace_answer(forger.grown(batch), forged, printed)
+    assert verdict(demo_house, printed, answer).outcome == "unverified"
+
+
+def replace_answer(node: Forger, case: Case, identity: Identity) -> Evidence:
+    lie = node.remake(case.evidence, identity=identity.digital_link())
+    return replace(lie, serial=case.evidence.serial)
+
+
+def test_an_exhibit_shown_twice_in_its_place_is_not_carried_along(demo_house: House, case: Case) -> None:
+    statements = case.evidence.statements
+    for n in range(len(statements)):
+        doubled = (*statements[: n + 1], *statements[n:])
+        assert verdict(demo_house, case.identity, replace(case.evidence, statements=doubled)).outcome == "unverified"
+
+
 def test_a_second_genesis_changes_nothing(demo_house: House, forger: Forger, case: Case) -> None:
     first = body_of(forger.leaves[0])
     assert isinstance(first, Genesis)
@@ -278,5 +303,10 @@ def test_unprotected_headers_are_not_carried_along(demo_house: House, forger: Fo
     ridden = TAG_18 + encode([statement.protected, {99: b"x"}, statement.payload, statement.signature])
     assert read(ridden).id == statement.id
     statements = (*case.evidence.statements[:-1], replace(exhibit, raw=ridden))
-    found = verdict(demo_house, case.identity, replace(case.evidence, statements=statements))
-    assert found.outcome == "unverified"
+    answer = read(case.evidence.answer or b"")
+    parts = [answer.protected, {99: b"x"}, answer.payload, answer.signature]
+    for evidence in (
+        replace(case.evidence, statements=statements),
+        replace(case.evidence, answer=TAG_18 + encode(parts)),
+    ):
+        assert verdict(demo_house, case.identity, evidence).outcome == "unverified"

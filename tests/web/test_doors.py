@@ -4,6 +4,7 @@ import json
 import struct
 import zlib
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 import cv2
 import numpy as np
@@ -280,3 +281,30 @@ def test_no_body_is_a_fault_of_ours(demo_house: House, body: bytes) -> None:
     for kind in ("application/json", "multipart/form-data; boundary=x"):
         answer = demo_house.http.post("/api/scan", data=body, content_type=kind)
         assert answer.status_code in (400, 413, 415, 422), answer.get_data()
+
+
+METHODS = st.sampled_from(["GET", "POST", "PUT", "HEAD", "OPTIONS"])
+HEADS = st.sampled_from(["Accept", "Accept-Language", "Cookie", "Content-Type", "Signature", "Signature-Input"])
+VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=40)
+PATHS = st.lists(
+    st.sampled_from(["entries", "deposits", "demo", "problems", "vault", "batches", "..", "static"])
+    | st.binary(max_size=8).map(quote_from_bytes),
+    max_size=4,
+)
+
+
+@given(method=METHODS, path=PATHS, heads=st.dictionaries(HEADS, VALUES))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_address_or_header_is_a_fault_of_ours(
+    demo_house: House, method: str, path: list[str], heads: dict[str, str]
+) -> None:
+    answer = demo_house.http.open("/" + "/".join(filter(None, path)), method=method, headers=heads)
+    assert answer.status_code < 500, answer.get_data()
+
+
+@given(text=st.text(st.characters(codec=None), max_size=80) | ELEMENTS | LINKS)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_typed_is_a_fault_of_ours(demo_house: House, text: str) -> None:
+    body = "text=" + quote_from_bytes(text.encode("utf-8", "surrogatepass"))
+    answer = demo_house.http.post("/", data=body, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code in (200, 400, 422), answer.get_data()
