@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-CONNECTIONS = 4
+CONNECTIONS = 16
 
 
 def rate(url: str, requests: Sequence[bytes], total: int, connections: int = CONNECTIONS) -> float:

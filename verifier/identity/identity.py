@@ -6,6 +6,7 @@ the century depends on today (`expires_on`).
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 from .ai import ITEMS, KEYS, SET_82, TABLE, WIDTH
@@ -85,10 +86,7 @@ class Identity:
         >>> Identity((("01", "09521234000013"), ("21", "A/B"), ("400", "ORDER"))).digital_link()
         'https://id.gs1.org/01/09521234000013/21/A%2FB'
         """
-        key, named = self.elements[0][0], dict(self.elements)
-        qualifiers = next((one for one in KEYS[key] if any(ai in named for ai in one)), ())
-        path = "".join(f"/{ai}/{quote(named[ai], safe='')}" for ai in (key, *qualifiers) if ai in named)
-        return f"{STEM}{path}?17={named['17']}" if "17" in named else STEM + path
+        return _link(self.elements)
 
     def class_link(self) -> str:
         """The URI of the lot, its *subject*. Raises IdentityError `no_key` without a GTIN and a batch.
@@ -145,3 +143,12 @@ def _twice(elements: tuple[Element, ...]) -> IdentityError:
     ai = next(one for one in ais if ais.count(one) > 1)
     read = _written(tuple(element for element in elements if element[0] == ai))
     return IdentityError(read, WHAT, "each AI once", f"({ai}) {ais.count(ai)} times", "ai_twice")
+
+
+@lru_cache(maxsize=512)
+def _link(elements: tuple[Element, ...]) -> str:
+    """The canonical URI of elements in canonical order; asked several times about each pack."""
+    key, named = elements[0][0], dict(elements)
+    qualifiers = next((one for one in KEYS[key] if any(ai in named for ai in one)), ())
+    path = "".join(f"/{ai}/{quote(named[ai], safe='')}" for ai in (key, *qualifiers) if ai in named)
+    return f"{STEM}{path}?17={named['17']}" if "17" in named else STEM + path

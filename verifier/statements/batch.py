@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from verifier.identity import expires_on
-from verifier.statements.body import Body, Country, Digest, Gtin, Lot, Yymmdd, checked_gs1, lot_link
+from verifier.statements.body import Body, Country, Digest, Gtin, Lot, Yymmdd, check_gs1, lot_link
 from verifier.statements.errors import Malformed
 
 EPOCH = date(2026, 1, 1)  # any day will do: only the form of the date is checked here
@@ -30,7 +30,7 @@ class Batch(Body, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """GTIN, lot and date are GS1's."""
-        checked_gs1(self.gtin, self.batch)
+        check_gs1(self.gtin, self.batch)
         try:
             expires_on(self.expiry, EPOCH)
         except ValueError as fault:

@@ -29,8 +29,12 @@ _KEYS = frozenset((bytes, str, int))
 
 def encode(value: object) -> bytes:
     """The one encoding of `value`; raises Malformed for a type or an integer outside the profile."""
-    _check(value)
-    return cbor2.dumps(value, canonical=True)
+    try:
+        data = cbor2.dumps(value, canonical=True)
+    except Exception as fault:  # as below
+        raise Malformed("type", expected="int, bytes, text, bool, null, array or map", found=str(fault)[:80]) from fault
+    decode(data, len(data))
+    return data
 
 
 def decode(data: bytes, limit: int = MAX_BYTES) -> Any:
@@ -40,7 +44,7 @@ def decode(data: bytes, limit: int = MAX_BYTES) -> Any:
     try:
         value = cbor2.loads(data, allow_duplicate_keys=False, allow_indefinite=False, max_depth=32)
         _check(value)
-        again = cbor2.dumps(value, canonical=True)
+        again = cbor2.dumps(value)  # in the order read, which _check_map holds to be the canonical one
     except Malformed:
         raise
     except Exception as fault:  # cbor2 raises a dozen classes; all mean the same here
@@ -74,6 +78,16 @@ def _check_map(value: dict[object, object]) -> None:
         raise Malformed("map_keys", expected="keys that are int, text or bytes", found=str(sorts)[:80])
     if len(sorts) > 1:
         raise Malformed("map_keys", expected="keys of one type and one sign", found=f"{len(sorts)} sorts of keys")
+    if len(value) > 1 and (order := list(value)) != sorted(order, key=_rank):  # type: ignore[arg-type]
+        raise Malformed("not_canonical", expected="deterministic CBOR", found="keys in another order")
     for item in value.values():
         if type(item) not in _PLAIN:
             _check(item)
+
+
+def _rank(key: int | str | bytes) -> tuple[int, bytes]:
+    """The order of a key among keys of its type and sign: that of their encodings, shorter first."""
+    if isinstance(key, int):
+        return (key if key >= 0 else -1 - key), b""
+    data = key.encode() if isinstance(key, str) else key
+    return len(data), data

@@ -67,9 +67,10 @@ def sign(kind: str, member: str, subject: str, issued_at: int, payload: bytes, s
     key = _signing_key(seed)
     claims = {ISS: MEMBER + member, SUB: subject, IAT: issued_at}
     kid = kid_of(bytes(key.verify_key))
-    protected = cbor.encode({ALG: EDDSA, TYPE: _PREFIX + kind + _SUFFIX, KID: kid, CLAIMS: claims})
+    header = {ALG: EDDSA, TYPE: _PREFIX + kind + _SUFFIX, KID: kid, CLAIMS: claims}
+    protected = cbor2.dumps(header, canonical=True)
     signature = key.sign(to_be_signed(protected, payload)).signature
-    return read(TAG_18 + cbor.encode([protected, {}, payload, signature]))
+    return read(TAG_18 + cbor2.dumps([protected, {}, payload, signature], canonical=True))  # read checks it all
 
 
 def to_be_signed(protected: bytes, payload: bytes) -> bytes:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from verifier.statements.body import GS1, Body, Gtin, Name, checked_gs1
+from verifier.statements.body import GS1, Body, Gtin, Name, check_gs1
 
 
 class Product(Body, frozen=True, kw_only=True):
@@ -21,4 +21,4 @@ class Product(Body, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """The GTIN's check digit is right."""
-        checked_gs1(self.gtin)
+        check_gs1(self.gtin)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from verifier.statements.body import GS1, Body, Gtin, Lot, Name, Serial, checked_gs1, lot_link
+from verifier.statements.body import GS1, Body, Gtin, Lot, Name, Serial, check_gs1, lot_link
 from verifier.statements.errors import Malformed
 
 
@@ -25,9 +25,9 @@ class Recall(Body, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Serials need one batch; lots are sorted and each named once."""
-        checked_gs1(self.gtin)
+        check_gs1(self.gtin)
         for batch in self.batches or ():
-            checked_gs1(self.gtin, batch)
+            check_gs1(self.gtin, batch)
         if self.serials and len(self.batches or ()) != 1:
             raise Malformed("serials", expected="exactly one batch", found=f"{len(self.batches or ())} batches")
         if self.batches and sorted(set(self.batches)) != self.batches:

@@ -19,6 +19,7 @@ of RFC 6962's shape, SHA-256("") when there are none. Pure: the secret is an arg
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b, sha256
 from itertools import islice, pairwise
 
@@ -145,11 +146,11 @@ def prove(
     if serial not in bucket_serials:
         return None
     position, inner = bucket_serials.index(serial), []
-    level, at = _leaves(bucket_serials, secret, halves), position
-    while len(level) > 1:
+    at = position
+    for level in _levels(tuple(bucket_serials), secret) if halves is None else _grown(bucket_serials, secret, halves):
         if at ^ 1 < len(level):
             inner.append(level[at ^ 1])
-        level, at = _above(level), at >> 1
+        at >>= 1
     mac, half = blake2b(serial, key=secret, digest_size=MAC_BYTES).digest(), (halves or {}).get(serial, NO_HALF)
     return SerialProof(bucket, len(bucket_serials), position, mac, half, tuple(inner), tuple(outer))
 
@@ -248,6 +249,20 @@ def _leaves(serials: Sequence[bytes], secret: bytes, halves: Halves | None) -> l
         mac.update(serial)
         leaves.append(_leaf(serial, mac.digest(), halves.get(serial, NO_HALF) if halves else NO_HALF))
     return leaves
+
+
+def _grown(serials: Sequence[bytes], secret: bytes, halves: Halves | None) -> list[list[bytes]]:
+    """Every level of a bucket's tree, the leaves first, the subroot last."""
+    levels = [_leaves(serials, secret, halves)]
+    while len(levels[-1]) > 1:
+        levels.append(_above(levels[-1]))
+    return levels
+
+
+@lru_cache(maxsize=512)
+def _levels(serials: tuple[bytes, ...], secret: bytes) -> list[list[bytes]]:
+    """As `_grown`, memoised: a batch's serials never change, and the packs of a shelf share a bucket. 5 kB each."""
+    return _grown(serials, secret, None)
 
 
 def _leaf(serial: bytes, mac: bytes, half: bytes) -> bytes:

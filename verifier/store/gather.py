@@ -18,7 +18,7 @@ from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.policy import Policy
-from verifier.state.keys import BatchRecord, Name, ProductRecord
+from verifier.state.keys import BatchRecord, ProductRecord
 from verifier.state.pack import Standing, standing
 from verifier.statements import buckets, serials
 from verifier.statements.answer import Answer
@@ -108,11 +108,8 @@ class Gatherer:
     def _snapshot(self, identity: Identity) -> _Snapshot:
         gtin, serial = identity.gtin or "", identity.serial or ""
         lot = (gtin, identity.batch or "")
-        names: list[Name] = [("keyring",), ("product", gtin), ("recalls", gtin), ("batch", *lot), ("recalls", *lot)]
-        names += [("pack", *lot, serial), ("heap", *lot)]
-        keys = [layout.CHECKPOINT, layout.PROJECTED, *(layout.derived(name) for name in names)]
         hint = int.from_bytes(sha256(serial.encode()).digest()[:4], "big")
-        row = cast(list[Any], self._script(keys=keys, args=[hint, layout.buckets(*lot)]))
+        row = cast(list[Any], self._script(keys=layout.scanned(*lot, serial), args=[hint, layout.buckets(*lot)]))
         checkpoint, projected, keyring, product, whole, batch, of_lot, steps, bucket, path = row
         note = notes.open(checkpoint, self.policy) if checkpoint else None
         if note is None or projected is None or int.from_bytes(projected, "big") != note.size:
@@ -153,9 +150,7 @@ class Gatherer:
             return None, None
         return (proof, stands.state) if batch.expiry == identity.expiry else (None, "unknown")
 
-    def _exhibits(
-        self, said: list[tuple[bytes, bytes]], seen: _Snapshot
-    ) -> tuple[list[bytes], tuple[Exhibit, ...]]:
+    def _exhibits(self, said: list[tuple[bytes, bytes]], seen: _Snapshot) -> tuple[list[bytes], tuple[Exhibit, ...]]:
         """The statements that were said, as (id, key id), and those that make their signers entitled: their sorted
         ids, and each with its proof, by leaf index."""
         kids = {self.answerer.kid, *(kid for _, kid in said)}
@@ -189,9 +184,7 @@ class Gatherer:
             front = {kid for record in found.values() for kid in record.by} - records.keys()
         return {kid: tuple(one for link in _followed(kid, records) for one in link.statements) for kid in kids}
 
-    def _answer(
-        self, identity: Identity, seen: _Snapshot, state: str, ids: list[bytes], now: int
-    ) -> bytes:
+    def _answer(self, identity: Identity, seen: _Snapshot, state: str, ids: list[bytes], now: int) -> bytes:
         """The signed answer: the state, and the id of every statement that applies."""
         stands = seen.standing if state not in ("unknown", "not_registered") else None
         answer = Answer(

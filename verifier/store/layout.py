@@ -65,6 +65,27 @@ def lot(gtin: str, batch: str) -> bytes:
     return b"s:{%s:%s}:" % (gtin.encode(), batch.encode())
 
 
+def scanned(gtin: str, batch: str, serial: str) -> list[bytes]:
+    """The keys of one scan's snapshot, in the order of gather.lua.
+
+    >>> scanned("0", "L", "S")[2:] == [derived(name) for name in (
+    ...     ("keyring",), ("product", "0"), ("recalls", "0"), ("batch", "0", "L"), ("recalls", "0", "L"),
+    ...     ("pack", "0", "L", "S"), ("heap", "0", "L"))]
+    True
+    """
+    one, pack = gtin.encode(), lot(gtin, batch)
+    product = [b"s:keyring", b"s:product:" + one, b"s:recalls:" + one]
+    return [
+        CHECKPOINT,
+        PROJECTED,
+        *product,
+        pack + b"batch",
+        pack + b"recalls",
+        pack + b"p:" + serial.encode(),
+        pack + b"heap",
+    ]
+
+
 def buckets(gtin: str, batch: str) -> bytes:
     """The prefix of a batch's bucket keys; the bucket's u32 follows."""
     return lot(gtin, batch) + b"b:"

@@ -10,11 +10,13 @@ a verdict's own words stand in verdict/reasons.json. No template words anything 
 import json
 import re
 from datetime import date as Day  # noqa: N812 - `date` here is a day in words
+from functools import lru_cache
 from importlib.resources import files
 
 from flask import g, request
 from markupsafe import Markup, escape
 from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from verifier.identity import expires_on
 
@@ -57,8 +59,15 @@ def typeset(words: str, language: str) -> str:
 def language() -> str:
     """The language of the request being answered, chosen once."""
     if "language" not in g:
-        g.language = choose(request.args.get("lang"), request.cookies.get(COOKIE), request.accept_languages)
+        accepted = _accepted(request.headers.get("Accept-Language", "")[:200])
+        g.language = choose(request.args.get("lang"), request.cookies.get(COOKIE), accepted)
     return str(g.language)
+
+
+@lru_cache(maxsize=256)
+def _accepted(header: str) -> LanguageAccept:
+    """Accept-Language, parsed once for each browser's way of saying it."""
+    return parse_accept_header(header, LanguageAccept)
 
 
 def choose(asked: str | None, remembered: str | None, accepted: LanguageAccept) -> str:
