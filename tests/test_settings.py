@@ -39,6 +39,7 @@ def test_a_child_reads_back_what_its_parent_was_given(tmp_path: Path) -> None:
         ("REDIS_URL", "localhost:6379", "a URL beginning with redis://"),
         ("PROBATUM_HOSTS", "https://id.gs1.org", "host names separated by commas"),
         ("PROBATUM_DATA", __file__, "a folder"),
+        ("PROBATUM_DATA", "~no-such-user/var", "a folder"),
     ],
 )
 def test_what_cannot_be_used_is_named(variable: str, value: str, expected: str) -> None:

@@ -9,7 +9,7 @@ registered. GTINs stand under GS1's demonstration prefix 952.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -194,7 +194,7 @@ def _world(folder: Path) -> World:
             name: {
                 "gtin": gtin(PRODUCTS[product][0]),
                 "batch": batch,
-                "expiry": (today.replace(day=1) + timedelta(days=31 * months)).replace(day=1).strftime("%y%m%d"),
+                "expiry": _month_end(today, months).strftime("%y%m%d"),
                 "serials": [serial.decode() for serial in read_serials(str(PACKS))],
             }
             for name, product, batch, months, _ in LOTS
@@ -204,6 +204,12 @@ def _world(folder: Path) -> World:
     rows = drawn["lots"]
     lots = {name: Lot(row["gtin"], row["batch"], row["expiry"], ("FR",)) for name, row in rows.items()}
     return World(drawn["at"], lots, {name: row["serials"] for name, row in rows.items()})
+
+
+def _month_end(today: date, months: int) -> date:
+    """The last day of a month, `months` from today's: what boxes carry."""
+    year, month = divmod(today.year * 12 + today.month + months, 12)
+    return date(year, month + 1, 1) - timedelta(days=1)
 
 
 def gtin(digits: str) -> str:

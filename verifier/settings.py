@@ -85,9 +85,14 @@ def _whole(env: Mapping[str, str], variable: str, default: int, highest: int, wh
 
 
 def _folder(text: str) -> Path:
-    path = Path(text).expanduser().absolute()
-    if path.exists() and not path.is_dir():
-        raise SettingsError("PROBATUM_DATA", "a folder, or a path where one may be made", text)
+    refusal = SettingsError("PROBATUM_DATA", "a folder, or a path where one may be made", text)
+    try:
+        path = Path(text).expanduser().absolute()
+        usable = path.is_dir() or not path.exists()
+    except (OSError, RuntimeError):  # a folder above it that we may not enter; the home of nobody
+        raise refusal from None
+    if not usable:
+        raise refusal
     return path
 
 

@@ -52,7 +52,8 @@ def load(path: Path) -> KeyFile:
             raise KeyFileError(f"{path}: expected mode 0600, found it readable by others; chmod 600 it, or replace it")
         words = path.read_text("ascii").split()
     except (OSError, UnicodeDecodeError) as fault:
-        raise KeyFileError(f"{path}: expected a key file, found {fault.__class__.__name__}: {fault}") from fault
+        found = fault.strerror if isinstance(fault, OSError) else fault
+        raise KeyFileError(f"{path}: expected a key file, found {found}") from fault
     form = len(words) == 3 and words[0] == "probatum-key-1" and len(words[2]) == 64
     if not form or set(words[2]) - set("0123456789abcdef"):
         raise KeyFileError(f"{path}: expected 'probatum-key-1 <member> <64 hex digits>', found {len(words)} words")

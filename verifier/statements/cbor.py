@@ -14,6 +14,7 @@ Traceback (most recent call last):
 verifier.statements.errors.Malformed: not canonical: expected deterministic CBOR, found another encoding of the value
 """
 
+from functools import lru_cache
 from typing import Any
 
 import cbor2
@@ -70,19 +71,26 @@ def _check(value: object) -> None:
 
 
 def _check_map(value: dict[object, object]) -> None:
-    sorts: set[object] = set(map(type, value))
-    if sorts == {int}:
-        sorts = {key < 0 for key in value}  # type: ignore[operator]
-        _check(list(value))
-    elif not sorts <= _KEYS:
-        raise Malformed("map_keys", expected="keys that are int, text or bytes", found=str(sorts)[:80])
-    if len(sorts) > 1:
-        raise Malformed("map_keys", expected="keys of one type and one sign", found=f"{len(sorts)} sorts of keys")
-    if len(value) > 1 and (order := list(value)) != sorted(order, key=_rank):  # type: ignore[arg-type]
-        raise Malformed("not_canonical", expected="deterministic CBOR", found="keys in another order")
+    _check_keys(tuple(value), tuple(map(type, value)))
     for item in value.values():
         if type(item) not in _PLAIN:
             _check(item)
+
+
+@lru_cache(maxsize=256)
+def _check_keys(keys: tuple[Any, ...], types: tuple[type, ...]) -> None:
+    """Raise Malformed unless the keys are of one type and sign, in canonical order. Maps have few shapes: a memo of
+    them spares most of the work. `types` tells True from 1, which are equal."""
+    sorts: set[object] = set(types)
+    if not sorts <= _KEYS:
+        raise Malformed("map_keys", expected="keys that are int, text or bytes", found=str(sorts)[:80])
+    if sorts == {int}:
+        sorts = {key < 0 for key in keys}
+        _check(keys)
+    if len(sorts) > 1:
+        raise Malformed("map_keys", expected="keys of one type and one sign", found=f"{len(sorts)} sorts of keys")
+    if list(keys) != sorted(keys, key=_rank):
+        raise Malformed("not_canonical", expected="deterministic CBOR", found="keys in another order")
 
 
 def _rank(key: int | str | bytes) -> tuple[int, bytes]:
