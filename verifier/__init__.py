@@ -1,15 +1,22 @@
-"""The map of the house. Each room is named by the question it answers.
+"""The map of the house: each room is named by the question it answers, and has its own law on its door.
 
-    identity/    PURE     what does the code say?
-    statements/  PURE     who signed what?
-    ledger/      PURE     what cannot be unsaid?
-    custody/     PURE     what may happen to a thing?
-    state/       PURE     what follows from the ledger?
-    verdict/     PURE     what does it mean?
-    labels/               what is printed?
-    store/       REDIS    what is kept?
-    vault/       DISK     what may be forgotten?
-    node/                 what do members tell each other?
-    web/         HTTP     what is shown?
+    identity/    PURE     what does the code say?              gs1, digital_link, text -> Identity
+    statements/  PURE     who signed what?                     envelope, kinds (the table), one body a file, roster, serials
+    ledger/      PURE     what cannot be unsaid?               merkle, tiles, note, checkpoint, policy, proof
+    custody/     PURE     what may happen to a thing?          transitions (the table), history
+    state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys names what is projected; pack
+    verdict/     PURE     what does it mean?                   evidence, trust, reasons (the table), judge, verdict
+    labels/               what is printed?                     symbol, label
+    store/       REDIS    what is kept?                        layout (every key), log, projection, gather; deposits on disk
+    vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed
+    node/        NETWORK  what do members tell each other?     queue, draft, sequencer, lease, boot, highwater, keyfile
+    web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, desk behind both
     commands/             the terminal, one verb a file
+    demo.py               a small consortium to try everything on
+
+settings.py reads the environment and process.py keeps a child process: they know nothing of ours. Imports run one way
+(tests/test_architecture.py holds them): a pure room asks no clock, no disk, no network; their answers are arguments.
+
+The river: photo -> grey pixels -> symbols -> Identity -> gather -> Evidence -> judge -> Verdict -> page. Every value is
+frozen; between pixels and page only `gather` touches the world.
 """

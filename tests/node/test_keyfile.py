@@ -35,5 +35,5 @@ def test_what_is_no_key_file_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
     with pytest.raises(KeyFileError, match="expected"):
         keyfile.load(path)
-    with pytest.raises(KeyFileError, match="found FileNotFoundError"):
+    with pytest.raises(KeyFileError, match="found No such file"):
         keyfile.load(tmp_path / "none.key")
