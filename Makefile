@@ -1,5 +1,6 @@
 # Two commands on a fresh machine: `make run` and `make test`. Only setting up and starting lives here.
-# PYTHON makes .venv once (`make clean` to choose another); PORT, PROBATUM_DATA and REDIS_URL reach the program as they are.
+# PYTHON makes .venv once (`make clean` to choose another); PORT, PROBATUM_DATA and REDIS_URL reach the program as they are;
+# SERVE=... are words for `serve` itself, such as --allow-volatile.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -16,10 +17,10 @@ help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: $(RUNS) redis ## set up, start everything with the demo consortium, say what to scan
-	@exec $(PY) -m verifier serve --demo
+	@exec $(PY) -m verifier serve --demo $(SERVE)
 
 dev: $(RUNS) redis ## the same, started again whenever the code changes
-	@exec $(PY) -m verifier serve --demo --reload
+	@exec $(PY) -m verifier serve --demo --reload $(SERVE)
 
 test: $(TESTS) redis browser ## set up and test everything; PROBATUM_NO_SKIP=1 fails what would be skipped
 	@exec $(PY) -m pytest

@@ -1,13 +1,13 @@
 """The map of the house: each room is named by the question it answers, and has its own law on its door.
 
     identity/    PURE     what does the code say?              gs1, digital_link, text -> Identity
-    statements/  PURE     who signed what?                     envelope, kinds (the table), one body a file, roster, serials
+    statements/  PURE     who signed what?                     envelope, kinds (the table), a body a file, serials
     ledger/      PURE     what cannot be unsaid?               merkle, tiles, note, checkpoint, policy, proof
     custody/     PURE     what may happen to a thing?          transitions (the table), history
-    state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys names what is projected; pack
+    state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys, pack
     verdict/     PURE     what does it mean?                   evidence, trust, reasons (the table), judge, verdict
     labels/               what is printed?                     symbol, label
-    store/       REDIS    what is kept?                        layout (every key), log, projection, gather; deposits on disk
+    store/       REDIS    what is kept?                        layout (every key), log, projection, gather
     vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed
     node/        NETWORK  what do members tell each other?     queue, draft, sequencer, lease, boot, highwater, keyfile
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, desk behind both

@@ -21,7 +21,11 @@ def steps(*rows: tuple[str, str] | tuple[str, str, str]) -> list[Step]:
 
 
 WHOLE = steps(
-    ("ship", MAKER, CARRIER), ("receive", CARRIER), ("ship", CARRIER, PHARMACY), ("receive", PHARMACY), ("dispense", PHARMACY)
+    ("ship", MAKER, CARRIER),
+    ("receive", CARRIER),
+    ("ship", CARRIER, PHARMACY),
+    ("receive", PHARMACY),
+    ("dispense", PHARMACY),
 )
 
 
@@ -78,7 +82,9 @@ def test_a_state_once_left_is_never_active_again(rows: list[tuple[str, str, str]
     for number, (step, member, to) in enumerate(rows):
         applied = decide(MAKER, history, step, member).outcome == "applies"
         made = steps((step, member, to))[0]
-        history.append(Step(**{**{f: getattr(made, f) for f in made.__struct_fields__}, "index": number, "applied": applied}))
+        history.append(
+            Step(**{**{f: getattr(made, f) for f in made.__struct_fields__}, "index": number, "applied": applied})
+        )
         seen.append(custody(MAKER, history).state)
     ended = [state for state in seen if state != "active"]
     assert len(set(ended)) <= 1

@@ -83,7 +83,8 @@ def check_durable(client: redis.Redis, allow_volatile: bool) -> None:
     the faults, never a server that is not reached."""
     faults = durability_faults(client)
     if faults and not allow_volatile:
-        raise StoreError("\n".join((*faults, "Set these in its redis.conf, or pass --allow-volatile to run anyway.")))
+        advice = "Set these in its redis.conf, or accept it: make run SERVE=--allow-volatile"
+        raise StoreError("\n".join((*faults, advice)))
 
 
 def _setting(client: redis.Redis, name: str) -> str:
