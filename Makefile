@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make run` and `make test`. Only setting up and starting lives here.
-# PYTHON makes .venv once (`make clean` to choose another); PORT, PROBATUM_DATA and REDIS_URL reach the program as they are;
-# SERVE=... are words for `serve` itself, such as --allow-volatile.
+# PYTHON makes .venv once (`make clean` to choose another); PORT, PROBATUM_DATA and REDIS_URL reach the program as they
+# are; SERVE=... are words for `serve` itself, such as --allow-volatile.
 
 PYTHON ?= python3
 VENV   := .venv

@@ -54,7 +54,7 @@ class Registry:
     def __init__(self, data: Path, client: redis.Redis) -> None:
         self.settings = Settings(data=data)
         self.client, self.now = client, NOW
-        demo.prepare(self.settings)
+        demo.prepare(self.settings, NOW)  # not the true time: a long session would leave NOW too far behind it
         self.policy, self.mark = policy_of(data), data / "node" / "high-water"
         self.log_key = keys_of(data).log
         self.genesis = (data / "genesis.cose").read_bytes()

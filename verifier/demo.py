@@ -115,8 +115,9 @@ class _Voice:
         self.say("event", self.key(member), Event(epcis=epcis(step, packs, moment, to, str(name))), days)
 
 
-def prepare(settings: Settings) -> None:
-    """Make the consortium's keys (files of mode 0600 in the data folder), genesis and policy, once."""
+def prepare(settings: Settings, moment: int | None = None) -> None:
+    """Make the consortium's keys (files of mode 0600 in the data folder), genesis and policy, once; the genesis is said
+    at `moment`, Unix seconds, or now."""
     data = settings.data
     if (data / "genesis.cose").exists():
         return
@@ -141,7 +142,8 @@ def prepare(settings: Settings) -> None:
         log=str(verifier_key),
         registry=Registry(member=REGISTRY, name="Registre de démonstration", country="FR", key=registry.public),
     )
-    statement = sign("genesis", ROOT, genesis.subject(), now(), genesis.encode(), roots[0].seed)
+    said = now() if moment is None else moment
+    statement = sign("genesis", ROOT, genesis.subject(), said, genesis.encode(), roots[0].seed)
     part = data / "genesis.part"
     part.write_bytes(statement.raw)
     part.rename(data / "genesis.cose")  # last and whole: it says that all the rest is there

@@ -13,7 +13,8 @@ from served import Served
 
 from scanner import decode, photo, sighting
 from scanner.sighting import Sighting
-from verifier.commands.issue import yymmdd
+from verifier.commands.client import Client, ServerError
+from verifier.commands.issue import _registered, _unless_refused, keep_serials, yymmdd
 from verifier.settings import ROOT
 
 GTIN = "09521000000018"
@@ -22,7 +23,8 @@ USUAL = {"gtin": GTIN, "batch": "OWN1", "expiry": "2028-03-31", "serials": "3"}
 
 
 def issue(served: Served, **options: str) -> subprocess.CompletedProcess[bytes]:
-    words = [word for name, value in (USUAL | options).items() for word in (f"--{name}", value)]
+    given = USUAL | options
+    words = [word for name, value in given.items() if name != "labels" or value for word in (f"--{name}", value)]
     return served.call("verifier", "issue", *words)
 
 
@@ -44,9 +46,11 @@ def issued(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_label_a_pack_in_both_carriers_and_forms(issued: Path) -> None:
-    names = sorted(path.name for path in issued.iterdir())
+    kept = issued / "OWN1.serials"
+    names = sorted(path.name for path in issued.iterdir() if path != kept)
     serials = sorted({name.partition("-")[0] for name in names})
     assert len(serials) == 3
+    assert sorted(kept.read_text("ascii").split()) == serials
     kinds = ("datamatrix.png", "datamatrix.svg", "qr.png", "qr.svg")
     assert names == [f"{serial}-{kind}" for serial in serials for kind in kinds]
 
@@ -120,18 +124,22 @@ REFUSALS: tuple[tuple[dict[str, str], str], ...] = (
     ({"as": "/nowhere/maker.key"}, "expected a key file"),
     ({"gtin": "03400930000120"}, "--as: expected a maker's key file, found none for GTIN 03400930000120"),
     ({"labels": "/proc/labels"}, "/proc/labels"),
+    ({"labels": ""}, "--labels: expected a folder, where serials drawn at random are kept, found none"),
 )
 
 
 @pytest.mark.parametrize(("wrong", "told"), REFUSALS, ids=[str(sorted(row[0].items())) for row in REFUSALS])
-def test_a_refusal_is_one_sentence_before_anything_is_made(server: Served, wrong: dict[str, str], told: str) -> None:
+def test_a_refusal_is_one_sentence_before_anything_is_made(
+    server: Served, tmp_path: Path, wrong: dict[str, str], told: str
+) -> None:
     before = size(server)
-    done = issue(server, product="Amoxadine 500 mg", batch=wrong.pop("batch", "NONE1"), **wrong)
+    done = issue(server, **{"product": "Amoxadine 500 mg", "batch": "NONE1", "labels": str(tmp_path)} | wrong)
     (line,) = done.stderr.decode().splitlines()
     assert done.returncode == 1
     assert line.startswith("Error: ")
     assert any(part in line for part in told.split("|")), line
     assert size(server) == before
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -151,35 +159,68 @@ def test_a_wrong_file_of_serials(server: Served, tmp_path: Path, lines: bytes, t
     assert told in done.stderr.decode()
 
 
-def test_an_unknown_product_says_what_to_do_and_that_works(server: Served) -> None:
-    done = issue(server, gtin=UNREGISTERED, batch="NEW1")
+def test_an_unknown_product_says_what_to_do_and_that_works(server: Served, tmp_path: Path) -> None:
+    wanted = {"gtin": UNREGISTERED, "batch": "NEW1", "labels": str(tmp_path)}
+    done = issue(server, **wanted)
     assert done.returncode == 1
     assert done.stderr.decode().splitlines()[-1].endswith("; name it with --product NAME to register it first")
-    done = issue(server, gtin=UNREGISTERED, batch="NEW1", product="Nouvalin 5 mg")
+    done = issue(server, **wanted, product="Nouvalin 5 mg")
     assert done.returncode == 0, done.stderr
 
 
-def test_a_batch_is_issued_once(server: Served, issued: Path) -> None:
-    before = size(server)
-    done = issue(server)
-    assert (done.returncode, size(server)) == (1, before)
+def test_a_batch_is_issued_once(server: Served, issued: Path, tmp_path: Path) -> None:
+    before, serials = size(server), (issued / "OWN1.serials").read_bytes()
+    done = issue(server, labels=str(tmp_path))
+    assert (done.returncode, size(server), list(tmp_path.iterdir())) == (1, before, [])
     assert b"expected a batch not issued before, found issued before" in done.stderr
+    done = issue(server, labels=str(issued))
+    assert b"--labels: expected no serials of OWN1 yet, found" in done.stderr
+    assert (issued / "OWN1.serials").read_bytes() == serials
 
 
-def test_anothers_key_is_refused_by_name(server: Served) -> None:
-    done = issue(server, batch="POSE1", **{"as": str(server.data / "keys" / "nordhavn-pharma.key")})
+def test_a_node_that_is_long_over_a_batch_is_asked_again() -> None:
+    """A door waits eight seconds, a batch of millions takes longer: the second answer is the true one."""
+    asked: list[bytes] = []
+
+    def door(request: httpx.Request) -> httpx.Response:
+        asked.append(request.content)
+        if len(asked) == 1:
+            return httpx.Response(503, json={"detail": "the node did not answer in time"})
+        return httpx.Response(200, json={"index": 7, "size": 8})
+
+    with Client("http://house", httpx.MockTransport(door)) as client:
+        assert _registered(client, b"the statement", quiet=True) == {"index": 7, "size": 8}
+    assert asked == [b"the statement"] * 2
+
+
+@pytest.mark.parametrize(("status", "kept"), [(409, False), (503, True), (None, True)])
+def test_serials_are_kept_unless_the_batch_is_known_to_be_refused(
+    tmp_path: Path, status: int | None, kept: bool
+) -> None:
+    file = keep_serials(tmp_path, "A/1", [b"X1", b"X2"])
+    assert (file.name, file.read_bytes()) == ("A%2F1.serials", b"X1\nX2\n")
+    with pytest.raises(ServerError), _unless_refused(file):
+        raise ServerError("", status)
+    assert file.exists() == kept
+
+
+def test_anothers_key_is_refused_by_name(server: Served, tmp_path: Path) -> None:
+    pose = {"as": str(server.data / "keys" / "nordhavn-pharma.key")}
+    done = issue(server, batch="POSE1", labels=str(tmp_path), **pose)
     assert done.returncode == 1
     assert b"own gtin: expected a GTIN under the signer's own GS1 company prefix" in done.stderr
 
 
-def test_no_server(server: Served) -> None:
-    done = issue(server, batch="NONE3", server="http://127.0.0.1:9")
+def test_no_server(server: Served, tmp_path: Path) -> None:
+    done = issue(server, batch="NONE3", labels=str(tmp_path), server="http://127.0.0.1:9")
     assert done.returncode == 1
     assert done.stderr.decode() == "Error: http://127.0.0.1:9: not reached (ConnectError); is it running?\n"
 
 
-def test_a_bar_is_drawn_on_a_terminal_alone(server: Served) -> None:
-    argv = [sys.executable, "-m", "verifier", "issue", "--gtin", GTIN, "--expiry", "280331", "--serials", "40000"]
+def test_a_bar_is_drawn_on_a_terminal_alone(server: Served, tmp_path: Path) -> None:
+    file = tmp_path / "serials"
+    file.write_bytes(b"".join(b"%07d\n" % number for number in range(40_000)))
+    argv = [sys.executable, "-m", "verifier", "issue", "--gtin", GTIN, "--expiry", "280331", "--serials", str(file)]
     script = [sys.executable, "-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"]
     argv = [*script, *argv, "--batch", "BAR1"]
     shown = subprocess.run(argv, cwd=ROOT, env=server.environment, capture_output=True, timeout=60, check=True)

@@ -26,6 +26,8 @@ def test_it_writes_what_can_be_judged_without_the_server(server: Served, tmp_pat
     file = tmp_path / "pack.evidence"
     assert server.call("verifier", "prove", pack.digital_link(), "--out", str(file)).stdout == b""
     assert files.decode(file.read_bytes()).serial == proof.serial
+    done = server.call("verifier", "prove", pack.digital_link(), "--out", "/proc/no/pack.evidence")
+    assert (done.returncode, len(done.stderr.splitlines()), b"/proc/no/pack.evidence" in done.stderr) == (1, 1, True)
 
 
 @pytest.mark.parametrize("form", ["link", "bracketed", "elements"])
@@ -61,6 +63,7 @@ def test_growth_is_proven_from_the_trust_given(server: Served, tmp_path: Path) -
         ("09521000000019", "expected check digit 8, found 9"),
         ("https://elsewhere.example/x", "elsewhere.example"),
         ("09521000000018", "does not name one"),
+        ("(01)09521000000018(10)AX26K1(21)5R806LMWBB51G", "expiry (17) and serial (21), found (01) (10) (21)"),
         ("", "Send the code's text."),
     ],
 )

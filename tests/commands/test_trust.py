@@ -20,6 +20,8 @@ def test_it_is_the_genesis_the_policy_and_a_checkpoint(server: Served, tmp_path:
     file = tmp_path / "trust.json"
     assert server.call("verifier", "trust", "--out", str(file)).stdout == b""
     assert trusts.decode(file.read_text("utf-8")).policy == trust.policy
+    done = server.call("verifier", "trust", "--out", "/proc/no/trust.json")
+    assert (done.returncode, len(done.stderr.splitlines()), b"/proc/no/trust.json" in done.stderr) == (1, 1, True)
 
 
 def test_anothers_checkpoint_is_not_taken(server: Served, tmp_path: Path) -> None:

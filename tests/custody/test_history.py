@@ -54,6 +54,13 @@ def test_ones_own_second_scan_is_told_as_such() -> None:
     assert decide(MAKER, WHOLE, "dispense", PHARMACY).outcome == "already"
 
 
+def test_ones_own_second_shipping_to_the_same_hands_is_no_second_step() -> None:
+    assert decide(MAKER, WHOLE[:1], "ship", MAKER, CARRIER).outcome == "already"
+    assert decide(MAKER, WHOLE[:1], "ship", MAKER, CARRIER).found == "on its way to carrier"
+    assert decide(MAKER, WHOLE[:1], "ship", MAKER, PHARMACY).outcome == "applies"
+    assert decide(MAKER, WHOLE[:2], "ship", CARRIER, PHARMACY).outcome == "applies"
+
+
 def test_a_destruction_after_supply_is_a_dispute_even_by_the_same_pharmacy() -> None:
     assert decide(MAKER, WHOLE, "destroy", PHARMACY).outcome == "disputed"
 

@@ -14,11 +14,18 @@ from hypothesis import strategies as st
 from verifier.ledger.merkle import tree_root
 from verifier.statements import serials
 from verifier.statements.errors import Malformed
-from verifier.statements.numbering import ALPHABET, CHARSET_82, generate
+from verifier.statements.numbering import ALPHABET, CHARSET_82, generate, is_serial
 from verifier.statements.serials import SerialProof, SerialTree, bucket_of, build, check, from_map, prove, to_map
 
 SECRET = bytes(range(32))
-NAMES = st.text(CHARSET_82.decode(), min_size=1, max_size=20).map(str.encode)
+NAMES = st.text(CHARSET_82.decode(), min_size=1, max_size=20).map(str.encode).filter(is_serial)
+
+
+@pytest.mark.parametrize("serial", [b".", b".."])
+def test_a_serial_that_no_link_can_hold_is_not_issued(serial: bytes) -> None:
+    """A label of it would carry a path that means somewhere else (RFC 3986 5.2.4)."""
+    with pytest.raises(Malformed):
+        build([b"A1", serial], bytes(32))
 BATCHES = st.sets(NAMES, min_size=1, max_size=80).map(sorted)
 KS = st.integers(0, 4)
 

@@ -14,6 +14,7 @@ from house import House
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from verifier.store import layout
 from verifier.web import HEADERS
 
 GTIN = "09521000000018"
@@ -241,6 +242,13 @@ def test_readiness_says_what_stands_behind_it(demo_house: House) -> None:
     assert demo_house.http.get("/readyz").get_json() == {
         "status": "ready", "size": demo_house.head.size, "witnesses": 0, "quorum": "none"
     }  # fmt: skip
+
+
+def test_not_ready_while_the_ledger_is_replayed(house: House) -> None:
+    assert house.http.get("/readyz").status_code == 200
+    house.store.set(layout.PROJECTED, bytes(8))
+    assert_problem(house.http.get("/readyz"), 503, "not_ready")
+    assert_problem(house.http.post("/api/scan", json={"text": link("A")}), 503, "not_ready")
 
 
 def test_not_ready_before_there_is_a_ledger(house: House) -> None:

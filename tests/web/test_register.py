@@ -1,6 +1,7 @@
 """The registering doors end to end: what becomes a leaf, what is refused and by which rule, and who may send bytes."""
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -215,6 +216,32 @@ def test_bytes_that_are_no_statement(seeded: House, name: str, raw: bytes, statu
     problem(seeded.register(raw), status, kind)
     assert seeded.head.size == size
     assert seeded.codes(seeded.world.pack("current", 0)) == ["genuine", "not_recorded"]
+
+
+def in_chunks(house: House, raw: bytes) -> Any:
+    """A server that takes chunked bodies says so by wsgi.input_terminated; there is no length to look at."""
+    asked = {"headers": {"Transfer-Encoding": "chunked"}, "environ_overrides": {"wsgi.input_terminated": True}}
+    return house.http.post("/entries", input_stream=io.BytesIO(raw), **asked)
+
+
+@pytest.mark.parametrize("length", [65_537, 5_000_000])
+def test_a_body_in_chunks_is_held_to_the_limit_too(seeded: House, length: int) -> None:
+    fields = problem(in_chunks(seeded, bytes(length)), 413, "too_large")
+    assert (fields["expected"], fields["found"]) == ("at most 65536 bytes", "65537 bytes")
+
+
+def test_a_statement_in_chunks_is_registered(seeded: House) -> None:
+    assert in_chunks(seeded, seeded.sign("product", AUBREC, product("Amoxadine en morceaux")).raw).status_code == 201
+    seeded.say("product", AUBREC, product(PRODUCTS[0][2]))
+
+
+def test_an_event_that_takes_another_back_is_not_taken_for_the_step(seeded: House) -> None:
+    epcis_of = json.loads(epcis("dispense", [seeded.world.pack("current", 14)], seeded.clock(), None, "back"))
+    taken = json.dumps(epcis_of | {"errorDeclaration": {"declarationTime": "2026-11-24T10:00:00Z"}}).encode()
+    subject = Event(epcis=json.dumps(epcis_of).encode()).subject()
+    key = seeded.key(CANAL)
+    raw = sign("event", key.member, subject, seeded.clock(), cbor.encode({"epcis": taken}), key.seed).raw
+    assert problem(seeded.register(raw), 400, "epcis")["found"] == "errorDeclaration"
 
 
 def test_an_answer_is_no_leaf(seeded: House) -> None:

@@ -6,7 +6,8 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -30,6 +31,8 @@ from verifier.statements.serials import SerialTree
 
 CARRIERS = ("qr", "datamatrix")
 MOST = 10_000_000
+BUSY = 503
+PATIENCE_S = 900.0  # a batch of MOST is read in a minute or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,10 @@ class Lot:
 @click.option("--batch", required=True, help="The lot, up to 20 characters.")
 @click.option("--expiry", required=True, help="YYMMDD, or YYYY-MM-DD.")
 @click.option("--serials", "source", required=True, help="How many to draw at random, or a file with one a line.")
-@click.option("--labels", "folder", type=click.Path(file_okay=False, path_type=Path), help="Where to draw the labels.")
+@click.option(
+    "--labels", "folder", type=click.Path(file_okay=False, path_type=Path),
+    help="Where to draw the labels; needed for serials drawn at random, which are kept there in BATCH.serials.",
+)  # fmt: skip
 @click.option("--as", "key_path", type=click.Path(dir_okay=False, path_type=Path), help="The maker's key file.")
 @click.option("--market", default="FR", help="Countries it may be sold in, comma-separated.", show_default=True)
 @click.option("--product", help="Register the product under this name first.")
@@ -64,8 +70,9 @@ def command(
         key = keyfile.load(key_path or maker_key(settings, gtin))
         names = tuple(read_serials(source))
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)  # now: serials drawn at random must not be issued and then lost
-        with Client(server or settings.base_url) as client:
+            folder.mkdir(parents=True, exist_ok=True)
+        kept = keep_serials(folder, batch, names) if source.isdecimal() else None
+        with Client(server or settings.base_url) as client, _unless_refused(kept):
             leaf = issue(client, key, lot, names, product=product)
         click.echo(f"batch {batch} of {gtin}: {len(names)} packs, leaf {leaf['index']} of {leaf['size']}")
         if folder is not None:
@@ -101,7 +108,50 @@ def issue(
         with _bar(file.stat().st_size, "manifest", quiet) as bar:
             client.put_deposit(file, body.manifest.hex(), key, bar.update)
         client.put_signed(f"/vault/batches/{statement.id.hex()}", secret, key)
-    return client.register(statement.raw)
+    return _registered(client, statement.raw, quiet)
+
+
+def _registered(client: Client, raw: bytes, quiet: bool) -> dict[str, Any]:
+    """What the door says of a batch's leaf. Reading a large one takes the node longer than a door waits; to ask again
+    with the same statement is safe, and to give up would leave a batch that its maker believes refused."""
+    patience = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return client.register(raw)
+        except ServerError as fault:
+            if fault.status != BUSY or time.monotonic() > patience:
+                raise
+        if not quiet:
+            click.echo("the node is still reading the batch; asking again", err=True)
+        time.sleep(1)
+
+
+def keep_serials(folder: Path | None, batch: str, names: Sequence[bytes]) -> Path:
+    """Write serials drawn at random to a file that `--serials` reads, durably: once issued they must not be lost.
+    Raises ValueError without a folder, or where a batch of this name keeps its own."""
+    if folder is None:
+        raise ValueError("--labels: expected a folder, where serials drawn at random are kept, found none")
+    file = folder / f"{quote(batch, safe='')}.serials"
+    try:
+        with file.open("xb") as out:
+            out.write(b"\n".join(names) + b"\n")
+            out.flush()
+            os.fsync(out.fileno())
+    except FileExistsError:
+        told = f"--labels: expected no serials of {batch} yet, found {file}; issue those by --serials"
+        raise ValueError(told) from None
+    return file
+
+
+@contextmanager
+def _unless_refused(kept: Path | None) -> Iterator[None]:
+    """Remove the kept serials of a batch that is known not to be issued."""
+    try:
+        yield
+    except (ServerError, ValueError) as fault:
+        if kept is not None and (isinstance(fault, ValueError) or fault.status in range(400, 500)):
+            kept.unlink()
+        raise
 
 
 def _body(lot: Lot, tree: SerialTree, digest: bytes) -> Batch:

@@ -30,13 +30,13 @@ def command(settings: Settings, code: str, server: str | None, trust: Path | Non
         since = _size(known) if known.exists() else None
         with Client(server or settings.base_url) as client:
             proof = client.post_json("/api/evidence", {"text": code, "since": since})
-    except (ServerError, ValueError) as fault:
+        if out is not None:
+            out.write_bytes(proof)
+    except (ServerError, ValueError, OSError) as fault:
         raise click.ClickException(str(fault)) from None
-    if out is not None:
-        out.write_bytes(proof)
-    elif sys.stdout.isatty():
+    if out is None and sys.stdout.isatty():
         raise click.ClickException("the evidence is binary: expected `> FILE` or --out FILE, found a terminal")
-    else:
+    if out is None:
         sys.stdout.buffer.write(proof)
 
 

@@ -22,12 +22,12 @@ def command(settings: Settings, server: str | None, out: Path | None) -> None:
     try:
         with Client(server or settings.base_url) as client:
             text = encode(current(settings, client))
-    except (NotReady, ServerError, ValueError) as fault:
+        if out is None:
+            click.echo(text, nl=False)
+        else:
+            out.write_text(text, "utf-8")
+    except (NotReady, ServerError, ValueError, OSError) as fault:
         raise click.ClickException(str(fault)) from None
-    if out is None:
-        click.echo(text, nl=False)
-    else:
-        out.write_text(text, "utf-8")
 
 
 def current(settings: Settings, client: Client) -> Trust:

@@ -62,8 +62,8 @@ def after(now: Custody, step: Step) -> Custody:
     return Custody(state, step.member, None)
 
 
-def decide(maker: str, steps: Sequence[Step], step: str, member: str) -> Decision:
-    """What `step` by an entitled `member` would be, after `steps`.
+def decide(maker: str, steps: Sequence[Step], step: str, member: str, to: str | None = None) -> Decision:
+    """What `step` by an entitled `member` would be, after `steps`; `to` is whom it would be shipped to.
 
     The same step by the same member again is their own second scan; a step the table does not allow from the present
     state, or a receipt of what was sent to another, contradicts the record.
@@ -77,6 +77,8 @@ def decide(maker: str, steps: Sequence[Step], step: str, member: str) -> Decisio
         return Decision("disputed", "sent to another")
     if step == "receive" and now.to is None and now.holder == member and steps:
         return Decision("already", "held")
+    if step == "ship" and now.to is not None and (now.holder, now.to) == (member, to):
+        return Decision("already", f"on its way to {to}")
     return Decision("applies")
 
 

@@ -247,7 +247,7 @@ def _pack(
     if roles_for(step) & set(member.roles) == {"maker"} and batch.issuer != member.member:
         raise Refused("own_gtin", value=pack.gtin, expected="the maker's own packs", found=f"{batch.issuer}'s")
     steps = steps_of(read, *key)
-    decision = history.decide(batch.issuer, steps, step, member.member)
+    decision = history.decide(batch.issuer, steps, step, member.member, to)
     if decision.outcome == "already":
         return decision
     applied = decision.outcome == "applies"

@@ -61,6 +61,9 @@ class Event(Body, frozen=True, kw_only=True):
             raise Malformed(
                 "epcis", value=fields.get("type"), expected="type ObjectEvent", found=str(fields.get("type"))[:40]
             )
+        if "errorDeclaration" in fields:  # it takes an event back; read as one, it would say the step again
+            back = "errorDeclaration"
+            raise Malformed("epcis", value=back, expected="a step that was taken (none is taken back yet)", found=back)
         when = _time(_text(fields, "eventTime"))
         return Epcis(
             event_id=_text(fields, "eventID"),

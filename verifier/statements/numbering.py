@@ -2,7 +2,7 @@
 
 Only the characters of serials live here. Pure: randomness is an argument.
 
->>> next(generate(1, bytes)), is_serial(b"A/1"), is_serial(b"A 1")
+>>> next(generate(1, bytes)), is_serial(b"A/1"), is_serial(b"A 1") or is_serial(b"..")
 (b'0000000000000', True, False)
 """
 
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 CHARSET_82 = b"!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 """GS1 General Specifications, figure 7.11-1: what a serial is made of."""
 LONGEST = 20
+DOTS = (b".", b"..")
+"""Serials that no link can hold: in a path they mean here and above (RFC 3986 5.2.4), percent-encoded or not."""
 ALPHABET = b"0123456789ABCDEFGHJKLMNPRSTUVWXY"
 """Base32 in one case. Without Q and Z no letter becomes another of these where AZERTY, QWERTY and QWERTZ swap A-Q, W-Z
 and Y-Z, nor by Caps Lock: what a wedge scanner garbles leaves the alphabet. I and O would be read as 1 and 0."""
@@ -20,13 +22,17 @@ _RUN = 4096
 
 
 def is_serial(serial: object) -> bool:
-    """Whether this is 1 to 20 bytes of GS1's character set 82."""
-    return isinstance(serial, bytes) and 0 < len(serial) <= LONGEST and not serial.translate(None, CHARSET_82)
+    """Whether this is 1 to 20 bytes of GS1's character set 82, and not a dot segment."""
+    if not isinstance(serial, bytes) or serial in DOTS:
+        return False
+    return 0 < len(serial) <= LONGEST and not serial.translate(None, CHARSET_82)
 
 
 def are_serials(run: list[bytes]) -> bool:
     """Whether all of a run are; five calls a run instead of three a serial."""
     lengths = {len(serial) for serial in run}
+    if min(lengths) <= len(DOTS) and any(serial in DOTS for serial in run):
+        return False
     return min(lengths) > 0 and max(lengths) <= LONGEST and not b"".join(run).translate(None, CHARSET_82)
 
 

@@ -104,7 +104,7 @@ class Desk:
         if not complete(seen.identity):
             expected = "a pack's GTIN (01), lot (10), expiry (17) and serial (21)"
             found = " ".join(label for label, _ in seen.identity.human())
-            detail = "Evidence is about one pack, and this code does not name one."
+            detail = f"Evidence is about one pack, and this code does not name one: expected {expected}, found {found}."
             raise Problem("incomplete", 422, detail, value=text[:200], expected=expected, found=found)
         return seen.identity
 

@@ -53,17 +53,25 @@ def _text() -> tuple[dict[str, Any], str, str | None]:
         found = request.mimetype or "no content type"
         expected = "multipart/form-data or application/json"
         raise Problem("content_type", 415, "Send a photo or a text.", expected=expected, found=found)
-    length = request.content_length
-    body = request.get_data() if length is None or length <= TEXT_LIMIT else b""
-    if (length or len(body)) > TEXT_LIMIT:
-        found = f"{length or len(body)} bytes"
-        raise Problem("too_large", 413, "The text is too long.", expected=f"at most {TEXT_LIMIT} bytes", found=found)
-    fields = _json(body)
+    fields = _json(body_within(TEXT_LIMIT))
     text, symbology = (fields.get("text"), fields.get("symbology")) if isinstance(fields, dict) else (None, None)
     if not isinstance(text, str) or not text.strip() or not isinstance(symbology, str | None):
         expected = '{"text": "...", "symbology": "]d2" or null}'
         raise Problem("text_missing", 400, "Send the code's text.", expected=expected, found=str(fields)[:80])
     return fields, text, symbology
+
+
+def body_within(limit: int) -> bytes:
+    """The request's body, its length told beforehand or not; Problem 413 over `limit` bytes."""
+    length, body = request.content_length, b""
+    if length is None or length <= limit:
+        request.max_content_length = limit + 1  # what comes in chunks is cut there without a word
+        body = request.get_data()
+        length = len(body)
+    if length > limit:
+        found = f"{length} bytes"
+        raise Problem("too_large", 413, "The body is too long.", expected=f"at most {limit} bytes", found=found)
+    return body
 
 
 def _json(body: bytes) -> Any:

@@ -2,6 +2,8 @@
 
 from flask import Blueprint, Response, jsonify
 
+from verifier.ledger import checkpoint as notes
+from verifier.store import layout
 from verifier.web.doors.api import desk
 from verifier.web.problem import Problem
 
@@ -17,8 +19,12 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """200 when a scan would be answered: a ledger is published; says what stands behind it."""
-    note = desk().gatherer.log.checkpoint()
-    if note is None:
+    """200 when a scan would be answered: a ledger is published and replayed up to there; says what stands behind it."""
+    found = desk().gatherer
+    note, projected = found.client.mget([layout.CHECKPOINT, layout.PROJECTED])
+    size = notes.open(note, found.policy).size if isinstance(note, bytes) else 0
+    if not size:
         raise Problem("not_ready", 503, "Nothing is published yet.")
-    return jsonify({"status": "ready", "size": int(note.split(b"\n")[1]), "witnesses": 0, "quorum": "none"})
+    if projected != size.to_bytes(8, "big"):
+        raise Problem("not_ready", 503, "The ledger is being replayed: nothing is answered meanwhile.")
+    return jsonify({"status": "ready", "size": size, "witnesses": 0, "quorum": "none"})

@@ -15,7 +15,7 @@ from verifier.statements.kinds import KINDS
 from verifier.store import deposits, layout
 from verifier.store.projection import reader
 from verifier.web.desk import deposit_folder
-from verifier.web.doors.api import desk
+from verifier.web.doors.api import body_within, desk
 from verifier.web.problem import REFUSED_STATUS, Problem
 
 blueprint = Blueprint("register", __name__)
@@ -27,10 +27,7 @@ SECRET_LIMIT = 4096
 @blueprint.post("/entries")
 def register() -> Response:
     """Register a statement (COSE_Sign1); answered when it is a durable, provable leaf. 201, or 200 if it was one."""
-    if (request.content_length or 0) > MAX_BYTES:
-        found = f"{request.content_length} bytes"
-        raise Problem("too_large", 413, "Too long.", expected=f"at most {MAX_BYTES} bytes", found=found)
-    receipt = queue.submit(desk().client, request.get_data())
+    receipt = queue.submit(desk().client, body_within(MAX_BYTES))
     if receipt.status in ("refused", "malformed"):
         raise _refusal(receipt)
     answer = jsonify(
@@ -115,10 +112,7 @@ def _chunks() -> Iterator[bytes]:
 @blueprint.put("/vault/batches/<batch>")
 def open_batch(batch: str) -> Response:
     """Keep a batch's secret in the vault, before the batch is registered; signed by an enrolled maker's key."""
-    if (request.content_length or 0) > SECRET_LIMIT:
-        found = f"{request.content_length} bytes"
-        raise Problem("too_large", 413, "Too long.", expected=f"at most {SECRET_LIMIT} bytes", found=found)
-    secret = request.get_data()
+    secret = body_within(SECRET_LIMIT)
     _signed(secret, role="maker")
     if len(batch) != 64 or set(batch) - set("0123456789abcdef") or len(secret) != 32:
         found = f"{len(batch)} characters and {len(secret)} bytes"
