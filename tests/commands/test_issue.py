@@ -124,7 +124,6 @@ REFUSALS: tuple[tuple[dict[str, str], str], ...] = (
     ({"as": "/nowhere/maker.key"}, "expected a key file"),
     ({"gtin": "03400930000120"}, "--as: expected a maker's key file, found none for GTIN 03400930000120"),
     ({"labels": "/proc/labels"}, "/proc/labels"),
-    ({"labels": ""}, "--labels: expected a folder, where serials drawn at random are kept, found none"),
 )
 
 
@@ -232,3 +231,11 @@ def test_a_bar_is_drawn_on_a_terminal_alone(server: Served, tmp_path: Path) -> N
 def test_what_is_no_day(text: str) -> None:
     with pytest.raises(ValueError, match=r"^--expiry: expected a day as YYMMDD or YYYY-MM-DD, found"):
         yymmdd(text)
+
+
+def test_serials_drawn_without_labels_are_kept_in_the_data_folder(server: Served) -> None:
+    done = issue(server, batch="KEPT1", serials="4")
+    assert done.returncode == 0, done.stderr
+    kept = server.data / "issued" / GTIN / "KEPT1.serials"
+    assert done.stdout.decode().splitlines()[1] == f"serials in {kept}"
+    assert len(kept.read_bytes().split()) == 4

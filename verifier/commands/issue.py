@@ -52,7 +52,7 @@ class Lot:
 @click.option("--serials", "source", required=True, help="How many to draw at random, or a file with one a line.")
 @click.option(
     "--labels", "folder", type=click.Path(file_okay=False, path_type=Path),
-    help="Where to draw the labels; needed for serials drawn at random, which are kept there in BATCH.serials.",
+    help="Where to draw the labels. Serials drawn at random are kept there, or in the data folder, in BATCH.serials.",
 )  # fmt: skip
 @click.option("--as", "key_path", type=click.Path(dir_okay=False, path_type=Path), help="The maker's key file.")
 @click.option("--market", default="FR", help="Countries it may be sold in, comma-separated.", show_default=True)
@@ -69,15 +69,17 @@ def command(
         identity_of(lot, "0")  # refuses a wrong GTIN, lot or date before anything is made
         key = keyfile.load(key_path or maker_key(settings, gtin))
         names = tuple(read_serials(source))
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-        kept = keep_serials(folder, batch, names) if source.isdecimal() else None
+        home = folder or settings.data / "issued" / gtin
+        home.mkdir(parents=True, exist_ok=True)
+        kept = keep_serials(home, batch, names) if source.isdecimal() else None
         with Client(server or settings.base_url) as client, _unless_refused(kept):
             leaf = issue(client, key, lot, names, product=product)
         click.echo(f"batch {batch} of {gtin}: {len(names)} packs, leaf {leaf['index']} of {leaf['size']}")
         if folder is not None:
             draw(lot, names, folder, product or "")
             click.echo(f"labels in {folder}")
+        elif kept is not None:
+            click.echo(f"serials in {kept}")
     except (ServerError, KeyFileError, ValueError, OSError) as fault:
         unknown = isinstance(fault, ServerError) and fault.fields.get("type") == "/problems/unknown_product"
         advice = "; name it with --product NAME to register it first" if unknown else ""
@@ -126,11 +128,9 @@ def _registered(client: Client, raw: bytes, quiet: bool) -> dict[str, Any]:
         time.sleep(1)
 
 
-def keep_serials(folder: Path | None, batch: str, names: Sequence[bytes]) -> Path:
+def keep_serials(folder: Path, batch: str, names: Sequence[bytes]) -> Path:
     """Write serials drawn at random to a file that `--serials` reads, durably: once issued they must not be lost.
-    Raises ValueError without a folder, or where a batch of this name keeps its own."""
-    if folder is None:
-        raise ValueError("--labels: expected a folder, where serials drawn at random are kept, found none")
+    Raises ValueError where a batch of this name keeps its own."""
     file = folder / f"{quote(batch, safe='')}.serials"
     try:
         with file.open("xb") as out:
