@@ -1,12 +1,14 @@
 """A bad fact added to any evidence never improves the verdict; and who may not state it alarms nobody."""
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pytest
 from forge import Case, Forger, answer_of, key_statement, signed, verdict
 from house import House
 
+from verifier.identity import expires_on
 from verifier.statements.answer import Stop
 from verifier.statements.envelope import Statement
 from verifier.statements.recall import Recall
@@ -78,6 +80,16 @@ def test_a_worse_state_never_improves(
         before = verdict(demo_house, case.identity, case.evidence)
         after = verdict(demo_house, case.identity, forger.remake(case.evidence, state=state))
         assert REASONS[after.reasons[0]].gravity >= REASONS[before.reasons[0]].gravity, name
+
+
+def test_the_printed_day_is_the_last_day_of_use(demo_house: House, forger: Forger, cases: dict[str, Case]) -> None:
+    """Reg. (EU) 2016/161 prints it as a day: the box is good until that day ends (in UTC), and not a second longer."""
+    case = cases["active"]
+    day = expires_on(case.identity.expiry or "", date.today())
+    ends = int(datetime.combine(day, time.max, UTC).timestamp())
+    for moment, outcome in ((ends, "genuine"), (ends + 1, "do_not_use")):
+        evidence = forger.remake(case.evidence, time=moment)
+        assert verdict(demo_house, case.identity, evidence, now=moment).outcome == outcome
 
 
 WRONG: dict[str, tuple[str, dict[str, Any]]] = {
