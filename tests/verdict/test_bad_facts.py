@@ -83,7 +83,7 @@ def test_a_worse_state_never_improves(
 
 
 def test_the_printed_day_is_the_last_day_of_use(demo_house: House, forger: Forger, cases: dict[str, Case]) -> None:
-    """Reg. (EU) 2016/161 prints it as a day: the box is good until that day ends (in UTC), and not a second longer."""
+    """The box is good until that day ends (in UTC), and not a second longer."""
     case = cases["active"]
     day = expires_on(case.identity.expiry or "", date.today())
     ends = int(datetime.combine(day, time.max, UTC).timestamp())

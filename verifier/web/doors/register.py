@@ -9,9 +9,9 @@ from verifier.node import queue, signed_request
 from verifier.node.queue import Receipt
 from verifier.state.replay import Projected
 from verifier.statements.cbor import MAX_BYTES
-from verifier.statements.envelope import read
+from verifier.statements.envelope import read, signed_by
 from verifier.statements.errors import Refused
-from verifier.statements.kinds import KINDS
+from verifier.statements.kinds import KINDS, body_of
 from verifier.store import deposits, layout
 from verifier.store.projection import reader
 from verifier.web.desk import deposit_folder
@@ -27,7 +27,9 @@ SECRET_LIMIT = 4096
 @blueprint.post("/entries")
 def register() -> Response:
     """Register a statement (COSE_Sign1); answered when it is a durable, provable leaf. 201, or 200 if it was one."""
-    receipt = queue.submit(desk().client, body_within(MAX_BYTES))
+    raw = body_within(MAX_BYTES)
+    _check_signature(raw)
+    receipt = queue.submit(desk().client, raw)
     if receipt.status in ("refused", "malformed"):
         raise _refusal(receipt)
     answer = jsonify(
@@ -44,6 +46,18 @@ def register() -> Response:
         answer = _dispute(receipt)
     answer.headers["Location"] = f"/entries/{receipt.id.hex()}"
     return answer
+
+
+def _check_signature(raw: bytes) -> None:
+    """Refuse here what no enrolled key signed: a stranger's bytes must not keep a worker waiting for the node. Whether
+    its signer may say it is the node's to decide. Raises Malformed or Refused, as the node would."""
+    statement = read(raw)
+    body_of(statement)
+    key = Projected(reader(desk().client)).key(statement.kid)
+    if key is None:
+        raise Refused("unknown_key", value=statement.kid.hex(), expected="an enrolled key", found="no such key")
+    if not signed_by(statement, key.public):
+        raise Refused("bad_signature", value=statement.kid.hex(), expected="the key's signature", found="another")
 
 
 def _refusal(receipt: Receipt) -> Problem:
