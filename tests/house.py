@@ -19,6 +19,7 @@ from verifier.identity import Identity, parse_text
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.node import lease
 from verifier.node.keyfile import KeyFile, load
+from verifier.node.lease import LeaseLost
 from verifier.node.sequencer import Sequencer
 from verifier.settings import Settings
 from verifier.statements.body import Body
@@ -77,7 +78,10 @@ class House:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self.sequencer.step(0.05)
+            try:
+                self.sequencer.step(0.05)
+            except LeaseLost:  # the machine stood still for longer than a lease: begin again, as a node would
+                self.sequencer = self.sequence()
 
     @property
     def head(self) -> Checkpoint:
