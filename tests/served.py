@@ -7,12 +7,13 @@ import functools
 import io
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, Self
 from unittest import mock
@@ -26,13 +27,21 @@ from verifier.settings import ROOT
 BOUND_S = 90.0
 
 
+def free_port() -> int:
+    """A port that nobody listens on, below those that the system lends to whoever connects (ip_local_port_range):
+    one of these may be taken before we listen on it."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", secrets.randbelow(10_000) + 20_000))
+            port: int = probe.getsockname()[1]
+            return port
+
+
 class Served:
     """A running server over `data`; use as a context manager. Inside, the demo world is seeded and `/readyz` is 200."""
 
     def __init__(self, data: Path, workers: int = 1) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.data, self.url = data, f"http://127.0.0.1:{self.port}"
         kept = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
         own = {"PORT": str(self.port), "PROBATUM_DATA": str(data), "PROBATUM_WORKERS": str(workers)}

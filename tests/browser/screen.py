@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any, Self
 import httpx
 import redis
 from playwright.sync_api import Browser, Page, Playwright
+from served import free_port
 
 from verifier.settings import ROOT
 from verifier.store.embedded import EmbeddedRedis
@@ -31,9 +31,7 @@ class Served:
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        self.url = f"http://127.0.0.1:{free_port()}"
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from served import free_port
 
 from verifier.commands import VERBS, House, main, supervise
 from verifier.commands.serve import Changes, check_port
@@ -258,11 +259,8 @@ def test_a_setting_that_cannot_be_used_is_one_sentence() -> None:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     kept = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
-    return {**kept, "PORT": str(port), "PROBATUM_DATA": str(tmp_path), "PROBATUM_WORKERS": "1"}
+    return {**kept, "PORT": str(free_port()), "PROBATUM_DATA": str(tmp_path), "PROBATUM_WORKERS": "1"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -278,7 +276,7 @@ def test_serve_comes_up_refuses_a_second_and_leaves_nothing(environment: dict[st
 
             taken = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
             assert f"expected a free port, found {environment['PORT']} in use" in taken.stderr
-            second = {**environment, "PORT": str(int(environment["PORT"]) - 1)}
+            second = {**environment, "PORT": str(free_port())}
             held = subprocess.run(argv, cwd=ROOT, env=second, capture_output=True, text=True, check=False)
             assert f"expected a folder nobody uses, found it held by process {house.pid}" in held.stderr
         finally:
