@@ -5,17 +5,18 @@ from collections.abc import Iterator
 
 from flask import Blueprint, Response, jsonify, request
 
-from verifier.node import queue, signed_request
+from verifier.node import queue
 from verifier.node.queue import Receipt
 from verifier.state.replay import Projected
 from verifier.statements.cbor import MAX_BYTES
 from verifier.statements.envelope import read, signed_by
 from verifier.statements.errors import Refused
 from verifier.statements.kinds import KINDS, body_of
-from verifier.store import deposits, layout
+from verifier.store import deposits
 from verifier.store.projection import reader
 from verifier.web.desk import deposit_folder
 from verifier.web.doors.api import body_within, desk
+from verifier.web.doors.signed import caller, caller_with
 from verifier.web.problem import REFUSED_STATUS, Problem
 
 blueprint = Blueprint("register", __name__)
@@ -106,7 +107,7 @@ def checkpoint() -> Response:
 @blueprint.put("/deposits/<digest>")
 def deposit(digest: str) -> Response:
     """Keep large bytes under their SHA-256; the request is signed by an enrolled key (its path names the hash)."""
-    _signed(None)
+    caller(None)
     limit = request.content_length
     if limit is None or limit > DEPOSIT_LIMIT:
         found = "no length" if limit is None else f"{limit} bytes"
@@ -127,29 +128,9 @@ def _chunks() -> Iterator[bytes]:
 def open_batch(batch: str) -> Response:
     """Keep a batch's secret in the vault, before the batch is registered; signed by an enrolled maker's key."""
     secret = body_within(SECRET_LIMIT)
-    _signed(secret, role="maker")
+    caller_with(secret, "maker")
     if len(batch) != 64 or set(batch) - set("0123456789abcdef") or len(secret) != 32:
         found = f"{len(batch)} characters and {len(secret)} bytes"
         raise Problem("secret", 400, "Not a batch secret.", expected="a statement id and 32 bytes", found=found)
     desk().vault.put("batch", batch, secret)
     return Response(status=204)
-
-
-def _signed(body: bytes | None, role: str | None = None) -> None:
-    """Refuse a request that no enrolled member key signed freshly, whose nonce was seen, or whose signer has not
-    `role`."""
-    client = desk().client
-    directory = Projected(reader(client))
-
-    def public(kid: bytes) -> bytes | None:
-        key = directory.key(kid)
-        return key.public if key is not None and key.until is None else None
-
-    signer = signed_request.verify(request.method, request.url, dict(request.headers), body, public)
-    if not client.set(layout.nonce(signer.kid, signer.nonce), b"", nx=True, ex=600):
-        raise Refused("replayed", value=signer.nonce, expected="a nonce never used", found="used before")
-    key = directory.key(signer.kid)
-    member = directory.member(key.member) if key is not None else None
-    if role is not None and (member is None or role not in member.roles):
-        found = ", ".join(member.roles) if member else "no member"
-        raise Refused("role", value=member.member if member else "", expected=f"a {role}", found=found)
