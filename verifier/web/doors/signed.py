@@ -59,5 +59,6 @@ def caller_with(body: bytes | None, *roles: str) -> Caller:
     """As `caller`; raises Refused `role` unless the signer has one of `roles`."""
     found = caller(body)
     if not found.roles & set(roles):
-        raise Refused("role", value=found.member, expected=f"a {' or '.join(roles)}", found=", ".join(sorted(found.roles)))
+        held = ", ".join(sorted(found.roles))
+        raise Refused("role", value=found.member, expected=f"a {' or '.join(roles)}", found=held)
     return found
