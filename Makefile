@@ -9,7 +9,7 @@ SUM     = $(shell cat $(1) | cksum | cut -d' ' -f1)
 RUNS   := $(VENV)/.runs-$(call SUM,requirements.txt)
 TESTS  := $(VENV)/.tests-$(call SUM,requirements.txt requirements-dev.txt)
 
-.PHONY: help run dev test lint bench shots clean redis browser
+.PHONY: help run dev test lint bench conformance shots clean redis browser
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
@@ -31,6 +31,9 @@ lint: $(TESTS) ## ruff and mypy --strict
 
 bench: $(TESTS) redis ## measure against peers: a table, and var/bench.json
 	@exec $(PY) -m benchmarks
+
+conformance: $(TESTS) browser ## judge everything below PROBATUM_VECTORS; exits 1 on a difference nobody argued
+	@exec $(PY) -m conformance
 
 shots: $(TESTS) redis browser ## draw every page: all into var/shots, those kept into docs/shots
 	@PYTHONPATH=tests exec $(PY) -m browser.make_shots

@@ -38,7 +38,10 @@ ROOMS: dict[str, str] = {
 LEAVES = frozenset({"verifier.settings", "verifier.process"})
 """Impure and of no room: they import nothing of ours; any room that is not pure may import them."""
 
-COMPOSERS = ("app", "benchmarks", "verifier.commands", "verifier.demo", "verifier.__main__", "scanner.__main__")
+COMPOSERS = (
+    *("app", "benchmarks", "conformance"),
+    *("verifier.commands", "verifier.demo", "verifier.__main__", "scanner.__main__"),
+)
 """They may import anything, and nothing but another composer imports them."""
 
 
@@ -53,7 +56,7 @@ class Import:
 
 def imports(root: Path) -> Iterator[Import]:
     """Every import below `root`, those inside functions too."""
-    folders = (root / name for name in ("verifier", "scanner", "benchmarks"))
+    folders = (root / name for name in ("verifier", "scanner", "benchmarks", "conformance"))
     for path in sorted([*root.glob("app.py"), *(path for folder in folders for path in folder.rglob("*.py"))]):
         relative = path.relative_to(root)
         package = relative.parent.parts if path.name == "__init__.py" else relative.with_suffix("").parts
@@ -88,7 +91,7 @@ def fault(found: Import) -> str | None:
     ours, target = found.module, found.target
     if within(ours, *COMPOSERS):
         return None
-    if not within(target, "verifier", "scanner", "app", "benchmarks"):
+    if not within(target, "verifier", "scanner", "app", "benchmarks", "conformance"):
         outside = target.split(".")[0]
         return f"{room(ours)} is pure" if room(ours) in PURE and outside in IMPURE else None
     if within(target, *COMPOSERS):
