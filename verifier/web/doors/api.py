@@ -13,6 +13,7 @@ from verifier.web.words import language
 
 blueprint = Blueprint("api", __name__)
 TEXT_LIMIT = 16_384
+DRAINED = 16 * 2**20  # bytes of a refused body; whoever sends more may see its connection reset
 
 
 def desk() -> Desk:
@@ -69,9 +70,18 @@ def body_within(limit: int) -> bytes:
         body = request.get_data()
         length = len(body)
     if length > limit:
+        _drain()
         found = f"{length} bytes"
         raise Problem("too_large", 413, "The body is too long.", expected=f"at most {limit} bytes", found=found)
     return body
+
+
+def _drain() -> None:
+    """Read on for a while and keep nothing: to one who is still sending, a connection closed at once is reset, and the
+    refusal is lost on its way."""
+    left, source = DRAINED, request.environ["wsgi.input"]
+    while left > 0 and (piece := source.read(min(left, 1 << 16))):
+        left -= len(piece)
 
 
 def _json(body: bytes) -> Any:
