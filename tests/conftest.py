@@ -18,6 +18,7 @@ from verifier.store.redis import connect
 if TYPE_CHECKING:
     from house import House
     from served import Served
+    from wide import Wide
 
 ROOT = Path(__file__).resolve().parent.parent
 R = TypeVar("R", pytest.TestReport, pytest.CollectReport)
@@ -95,6 +96,16 @@ def house(store: redis.Redis, redis_url: str, tmp_path: Path) -> Iterator["House
     assert store.dbsize() == 0
     with House(tmp_path, redis_url) as house:
         yield house
+
+
+@pytest.fixture(scope="session")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Wide"]:
+    """A ledger of more than 512 leaves behind the real doors, on a Redis of its own: for tests that only read."""
+    from wide import Wide
+
+    data = tmp_path_factory.mktemp("wide")
+    with EmbeddedRedis(data) as server, Wide(data, server.url) as wide:
+        yield wide
 
 
 @pytest.fixture(scope="session")

@@ -67,6 +67,7 @@ class House:
         self._stop.set()
         self._thread.join(10)
         self.sequencer.lease.drop()
+        self.sequencer.client.close()
         self.store.close()
 
     def sequence(self) -> Sequencer:

@@ -173,3 +173,36 @@ def test_an_entry_bundle_shows_its_bytes() -> None:
 def test_a_bundle_cut_short_is_refused(cut: int) -> None:
     with pytest.raises(TileError, match=f"entry bundle: expected .* bytes, found {cut}"):
         tiles.decode_entries(tiles.encode_entries([b"\xaa" * 32] * 2)[:cut])
+
+
+@given(st.integers(0, 63), st.integers(0, 2**63), st.integers(1, 256), st.booleans())
+@example(63, 2**63, 255, False)
+def test_a_path_comes_back(level: int, number: int, width: int, entries: bool) -> None:
+    tile = Tile(0 if entries else level, number, width)
+    assert tiles.parse_path(tile.entries_path() if entries else tile.path()) == (tile, entries)
+
+
+@given(st.from_regex(r"tile/(entries|\d{1,2})/(x?\d{1,4}/){0,3}x?\d{1,4}(\.p/\d{1,4})?", fullmatch=True))
+def test_a_path_that_is_read_is_the_one_spelling(path: str) -> None:
+    try:
+        tile, entries = tiles.parse_path(path)
+    except TileError:
+        return
+    assert (tile.entries_path() if entries else tile.path()) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "tile", "tile/0/000/", "/tile/0/000", "tile/0/000\n", "tile/0/0000", "tile/0/x000/000", "tile/0/000.p/256"],
+)
+def test_another_spelling_is_refused(path: str) -> None:
+    with pytest.raises(TileError, match="each number in its one spelling, found"):
+        tiles.parse_path(path)
+
+
+@given(st.integers(0, 70_000), st.integers(0, 2))
+@settings(max_examples=60, deadline=None)
+def test_widths_add_up_to_the_tree(size: int, level: int) -> None:
+    widths = [tiles.width_of(level, number, size) for number in range((size >> 8 * level + 8) + 2)]
+    assert sum(widths) == size >> 8 * level
+    assert widths == sorted(widths, reverse=True)

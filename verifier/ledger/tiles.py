@@ -5,6 +5,8 @@ so the room touches no store. A hash at `height` h and position p covers leaves 
 
 >>> Tile(0, 1067, 12).path()
 'tile/0/x001/067.p/12'
+>>> parse_path("tile/entries/x001/067")
+(Tile(level=0, number=1067, width=256), True)
 >>> stored: dict[tuple[int, int], bytes] = {}
 >>> def read(level: int, number: int, width: int) -> bytes:
 ...     return stored[level, number][: width * 32]
@@ -16,6 +18,7 @@ so the room touches no store. A hash at `height` h and position p covers leaves 
 True
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +30,8 @@ from verifier.ledger.merkle import EMPTY_ROOT, ProofError, node_hash
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
 TILE_BYTES = WIDTH * HASH_BYTES
+LONGEST_PATH = 64  # more than the last tile of 2^63 leaves takes
+_PATH = re.compile(r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([0-9]{1,3}))?")
 
 ReadTile = Callable[[int, int, int], bytes]
 """(level, number, width) -> exactly the first `width` hashes of that tile, width * 32 bytes.
@@ -66,6 +71,27 @@ class Tile:
         groups = [digits[i : i + 3] for i in range(0, len(digits), 3)]
         number = "/".join([*("x" + group for group in groups[:-1]), groups[-1]])
         return number if self.width == WIDTH else f"{number}.p/{self.width}"
+
+
+def parse_path(path: str) -> tuple[Tile, bool]:
+    """The tile that a path names, and whether its entries are meant; raises TileError for any other spelling."""
+    if len(path) <= LONGEST_PATH and (found := _PATH.fullmatch(path)):
+        level, place, width = found.groups()
+        entries, number = level == "entries", int(place.replace("x", "").replace("/", ""))
+        tile = Tile(0 if entries else int(level), number, int(width or WIDTH))
+        if path == (tile.entries_path() if entries else tile.path()):
+            return tile, entries
+    expected = "tile/<L>/<N>[.p/<W>] or tile/entries/<N>[.p/<W>], each number in its one spelling"
+    raise TileError("tile path", expected=expected, found=repr(path[:100]))
+
+
+def width_of(level: int, number: int, size: int) -> int:
+    """How many hashes the tree of `size` leaves has in a tile: 256 in a full one, 0 beyond its edge.
+
+    >>> width_of(0, 273, 70_000), width_of(1, 1, 70_000), width_of(0, 274, 70_000)
+    (112, 17, 0)
+    """
+    return max(0, min(WIDTH, (size >> HEIGHT * level) - (number << HEIGHT)))
 
 
 def encode_entries(entries: Sequence[bytes]) -> bytes:
@@ -155,7 +181,7 @@ class _Tree:
         number = position >> HEIGHT - inner
         layers = self.tiles.get((level, number))
         if layers is None:
-            width = min(WIDTH, (self.size >> HEIGHT * level) - (number << HEIGHT))
+            width = width_of(level, number, self.size)
             layers = self.tiles[level, number] = _layers(_read(self.read, level, number, width))
         offset = (position - (number << HEIGHT - inner)) * HASH_BYTES
         return layers[inner][offset : offset + HASH_BYTES]

@@ -93,17 +93,6 @@ def entry(entry: str) -> Response:
     return answer
 
 
-@blueprint.get("/checkpoint")
-def checkpoint() -> Response:
-    """The log's published checkpoint (C2SP tlog-tiles)."""
-    note = desk().gatherer.log.checkpoint()
-    if note is None:
-        raise Problem("not_ready", 503, "Nothing is published yet.")
-    answer = Response(note, content_type="text/plain; charset=utf-8")
-    answer.headers["Cache-Control"] = "no-cache"
-    return answer
-
-
 @blueprint.put("/deposits/<digest>")
 def deposit(digest: str) -> Response:
     """Keep large bytes under their SHA-256; the request is signed by an enrolled key (its path names the hash)."""
