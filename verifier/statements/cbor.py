@@ -57,6 +57,8 @@ def decode(data: bytes, limit: int = MAX_BYTES) -> Any:
 
 def _check(value: object) -> None:
     kind = type(value)
+    if kind in _PLAIN:
+        return
     if kind is int:
         if not -MAX_INT < value < MAX_INT:  # type: ignore[operator]
             raise Malformed("integer_range", value=value, expected="an integer below 2^53", found=str(value))

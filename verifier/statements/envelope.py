@@ -30,6 +30,7 @@ from verifier.statements.errors import Malformed
 
 ALG, TYPE, KID, CLAIMS = 1, 3, 4, 15
 ISS, SUB, IAT = 1, 2, 6
+LABELS, CLAIMED = frozenset((ALG, TYPE, KID, CLAIMS)), frozenset((ISS, SUB, IAT))
 EDDSA = -8
 TAG_18 = b"\xd2"
 MEMBER = "urn:probatum:member:"
@@ -113,7 +114,7 @@ def _read(raw: bytes) -> Statement:
 
 
 def _header(header: Any) -> tuple[str, bytes, dict[int, Any]]:
-    if not isinstance(header, dict) or set(header) != {ALG, TYPE, KID, CLAIMS}:
+    if not isinstance(header, dict) or header.keys() != LABELS:
         found = sorted(header) if isinstance(header, dict) else type(header).__name__
         raise Malformed("protected_header", expected="exactly the labels 1, 3, 4 and 15", found=str(found)[:80])
     if header[ALG] != EDDSA:
@@ -123,12 +124,13 @@ def _header(header: Any) -> tuple[str, bytes, dict[int, Any]]:
         raise Malformed("kid", expected="8 bytes", found=str(kid)[:20])
     if not isinstance(content, str) or not (content.startswith(_PREFIX) and content.endswith(_SUFFIX)):
         raise Malformed("content_type", value=content, expected=f"{_PREFIX}<kind>{_SUFFIX}", found=str(content)[:60])
-    if not isinstance(claims, dict) or set(claims) != {ISS, SUB, IAT}:
+    if not isinstance(claims, dict) or claims.keys() != CLAIMED:
         raise Malformed("claims", expected="exactly iss, sub and iat", found=str(claims)[:60])
-    if not all(isinstance(claims[k], str) and 0 < len(claims[k]) <= 512 for k in (ISS, SUB)):
+    issuer, subject = claims[ISS], claims[SUB]
+    if not (isinstance(issuer, str) and isinstance(subject, str) and 0 < len(issuer) <= 512 >= len(subject) > 0):
         raise Malformed("claims", expected="iss and sub as text of 1 to 512 characters", found=str(claims)[:60])
-    if not claims[ISS].startswith(MEMBER):
-        raise Malformed("issuer", value=claims[ISS], expected=MEMBER + "<id>", found=claims[ISS][:60])
+    if not issuer.startswith(MEMBER):
+        raise Malformed("issuer", value=issuer, expected=MEMBER + "<id>", found=issuer[:60])
     if type(claims[IAT]) is not int or claims[IAT] < 0:
         raise Malformed("issued_at", expected="Unix seconds", found=str(claims[IAT])[:20])
     return content[len(_PREFIX) : -len(_SUFFIX)], kid, claims

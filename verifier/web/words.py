@@ -60,7 +60,9 @@ def language() -> str:
     """The language of the request being answered, chosen once."""
     if "language" not in g:
         accepted = _accepted(request.headers.get("Accept-Language", "")[:200])
-        g.language = choose(request.args.get("lang"), request.cookies.get(COOKIE), accepted)
+        asked = request.args.get("lang") if request.query_string else None
+        remembered = request.cookies.get(COOKIE) if "Cookie" in request.headers else None
+        g.language = choose(asked, remembered, accepted)
     return str(g.language)
 
 
