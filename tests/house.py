@@ -137,7 +137,7 @@ class House:
 def with_element(identity: Identity, ai: str, value: str) -> Identity:
     """The same identity with one element changed."""
     elements = tuple((name, value if name == ai else old) for name, old in identity.elements)
-    return parse_text(replace(identity, elements=elements).digital_link())
+    return parse_text(replace(identity, elements=elements).signed_link())
 
 
 __all__ = ["BASE", "Clock", "House", "with_element"]

@@ -91,13 +91,19 @@ class Registry:
         """A product statement, another for each number."""
         return self.say("product", MAKER, Product(gtin=GTIN, name=f"Amoxadine {number}")).raw
 
-    def batch(self, lot: Lot | None = None, names: list[bytes] | None = None, k: int | None = None) -> bytes:
+    def batch(
+        self,
+        lot: Lot | None = None,
+        names: list[bytes] | None = None,
+        k: int | None = None,
+        pack_key: bytes | None = None,
+    ) -> bytes:
         """A batch statement, its manifest deposited and its secret in the vault."""
         secret, data = os.urandom(32), self.settings.data
         tree = serials.build(names or self.names, secret, k)
         file = data / "manifest"
         found = write_manifest(file, tree, secret)
-        body = _body(lot or self.lot, tree, found)
+        body = _body(lot or self.lot, tree, found, pack_key)
         statement = self.say("batch", MAKER, body)
         deposits.put(deposit_folder(data), found.hex(), [file.read_bytes()])
         Vault.open(data / "vault").put("batch", statement.id.hex(), secret)
@@ -114,7 +120,8 @@ class Registry:
         return self.say("recall", MAKER, Recall(gtin=GTIN, depth="patients", reason="trop fort", batches=[batch])).raw
 
     def story(self) -> list[bytes]:
-        """A ledger with something of everything: enrolment, two batches, journeys, a dispute, a recall."""
+        """A ledger with something of everything: enrolment, two batches (one signs its packs), journeys, a dispute, a
+        recall."""
         other = Lot(GTIN, "L2", "301231", ("FR",))
         two, three = [self.pack(n) for n in (0, 1)], self.pack(2)
         return [
@@ -123,7 +130,7 @@ class Registry:
             self.batch(),
             self.event("ship", MAKER, *two, three, to=CARRIER, moment=NOW - 5 * DAY),
             self.event("receive", CARRIER, *two, three, moment=NOW - 4 * DAY),
-            self.batch(other, [b"A%06d" % n for n in range(70)], k=2),
+            self.batch(other, [b"A%06d" % n for n in range(70)], 2, KeyFile(MAKER, bytes([7]) * 32).public),
             self.event("ship", CARRIER, *two, to=CANAL, moment=NOW - 3 * DAY),
             self.event("receive", CANAL, *two, moment=NOW - 2 * DAY),
             self.event("dispense", CANAL, two[0]),

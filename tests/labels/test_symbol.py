@@ -4,9 +4,11 @@ import cv2
 import numpy as np
 import pytest
 import zxingcpp
+from nacl.signing import SigningKey
 
-from verifier.identity import gs1
+from verifier.identity import gs1, parse_text
 from verifier.labels import CARRIERS, Modules, datamatrix, element_string, qr, symbol_png, symbol_svg
+from verifier.statements.pack_signature import read, signed_pack
 
 PACK = gs1.parse(b"010952123400001321ABC\x1d10LOT(21)X\x1d17271231")
 
@@ -37,6 +39,22 @@ def test_a_datamatrix_is_square_gs1_and_exact(identity):
 def test_a_qr_is_level_l_and_the_canonical_link():
     (code,) = zxingcpp.read_barcodes(cv2.imdecode(np.frombuffer(symbol_png(qr(PACK)), np.uint8), 0))
     assert (code.text, code.ec_level) == (PACK.digital_link(), "L")
+
+
+def test_a_signed_pack_is_a_qr_of_version_8_that_says_its_signature():
+    """19 mm at 0.33 mm a module: 49 modules and the quiet zone (ISO/IEC 18004 table 1: 17 + 4 x version)."""
+    key = SigningKey(bytes(32))
+    signed = signed_pack(key, gs1.parse(b"01095210000000181728033110LOT4217\x1d21A7K2M9QX3Z8YB"))
+    link = signed.signed_link()
+    assert (len(link), qr(signed).size) == (176, 17 + 4 * 8)
+    (code,) = zxingcpp.read_barcodes(cv2.imdecode(np.frombuffer(symbol_png(qr(signed)), np.uint8), 0))
+    assert (code.text, code.ec_level) == (link, "L")
+    (matrix,) = zxingcpp.read_barcodes(cv2.imdecode(np.frombuffer(symbol_png(datamatrix(signed)), np.uint8), 0))
+    for said in (parse_text(code.text), gs1.parse(bytes(matrix.bytes))):
+        assert said == signed
+        found = read(said)
+        assert found is not None
+        assert found.verifies(bytes(key.verify_key), said)
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import click
+from nacl.signing import SigningKey
 
 from verifier import labels
 from verifier.commands.client import Client, ServerError
@@ -26,6 +27,7 @@ from verifier.settings import Settings
 from verifier.statements import manifest, numbering, serials
 from verifier.statements.batch import Batch
 from verifier.statements.envelope import sign
+from verifier.statements.pack_signature import signed_pack
 from verifier.statements.product import Product
 from verifier.statements.serials import SerialTree
 
@@ -57,27 +59,32 @@ class Lot:
 @click.option("--as", "key_path", type=click.Path(dir_okay=False, path_type=Path), help="The maker's key file.")
 @click.option("--market", default="FR", help="Countries it may be sold in, comma-separated.", show_default=True)
 @click.option("--product", help="Register the product under this name first.")
+@click.option("--sign", "signed", is_flag=True, help="Print a signature on each label (AI 91, 92), for phones offline.")
 @click.option("--server", help="Where to register; this machine's server by default.")
 @click.pass_obj
 def command(
     settings: Settings, gtin: str, batch: str, expiry: str, source: str, folder: Path | None, key_path: Path | None,
-    market: str, product: str | None, server: str | None,
+    market: str, product: str | None, signed: bool, server: str | None,
 ) -> None:  # fmt: skip
     """Issue a batch: one signature for all its packs, each of them provable."""
+    if signed and folder is None:
+        raise click.UsageError("--sign draws signed labels and then forgets the key: expected --labels, found none")
     try:
         lot = Lot(gtin, batch, yymmdd(expiry), tuple(part.strip().upper() for part in market.split(",")))
         identity_of(lot, "0")  # refuses a wrong GTIN, lot or date before anything is made
         key = keyfile.load(key_path or maker_key(settings, gtin))
         names = tuple(read_serials(source))
+        pack_key = SigningKey.generate() if signed else None  # in memory alone
         home = folder or settings.data / "issued" / gtin
         home.mkdir(parents=True, exist_ok=True)
         kept = keep_serials(home, batch, names) if source.isdecimal() else None
         with Client(server or settings.base_url) as client, _unless_refused(kept):
-            leaf = issue(client, key, lot, names, product=product)
+            leaf = issue(client, key, lot, names, product=product, pack_key=public_of(pack_key))
         click.echo(f"batch {batch} of {gtin}: {len(names)} packs, leaf {leaf['index']} of {leaf['size']}")
         if folder is not None:
-            draw(lot, names, folder, product or "")
-            click.echo(f"labels in {folder}")
+            draw(lot, names, folder, product or "", pack_key)
+            told = ", signed; the key that signed them is forgotten, and signs no other pack" if signed else ""
+            click.echo(f"labels in {folder}{told}")
         elif kept is not None:
             click.echo(f"serials in {kept}")
     except (ServerError, KeyFileError, ValueError, OSError) as fault:
@@ -93,16 +100,17 @@ def issue(
     names: Sequence[bytes],
     moment: int | None = None,
     product: str | None = None,
+    pack_key: bytes | None = None,
 ) -> dict[str, object]:
     """Build, deposit and register a batch; what the door says of its leaf. `product` is registered first, under that
-    name. With `moment`, the declared time, no progress is shown. Raises ServerError or ValueError; a ValueError, before
-    anything was sent."""
+    name; `pack_key` is the public half of the key that signs its packs. With `moment`, the declared time, no progress
+    is shown. Raises ServerError or ValueError; a ValueError, before anything was sent."""
     quiet, declared, secret = moment is not None, now() if moment is None else moment, secrets.token_bytes(32)
     with _bar(len(names), "serial tree", quiet) as bar:
         tree = serials.build(names, secret, progress=bar.update)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "manifest"
-        body = _body(lot, tree, write_manifest(file, tree, secret))
+        body = _body(lot, tree, write_manifest(file, tree, secret), pack_key)
         statement = sign("batch", key.member, body.subject(), declared, body.encode(), key.seed)
         if product is not None:
             named = Product(gtin=lot.gtin, name=product)
@@ -154,10 +162,17 @@ def _unless_refused(kept: Path | None) -> Iterator[None]:
         raise
 
 
-def _body(lot: Lot, tree: SerialTree, digest: bytes) -> Batch:
+def _body(lot: Lot, tree: SerialTree, digest: bytes, pack_key: bytes | None = None) -> Batch:
     market = sorted(lot.market)
     fields = {"gtin": lot.gtin, "batch": lot.batch, "expiry": lot.expiry, "market": market, "count": tree.count}
+    if pack_key is not None:
+        fields["pack_key"] = pack_key
     return Batch.of({**fields, "k": tree.k, "manifest": digest, "root": tree.root})
+
+
+def public_of(key: SigningKey | None) -> bytes | None:
+    """The public half of a pack key, where there is one."""
+    return None if key is None else bytes(key.verify_key)
 
 
 def write_manifest(file: Path, tree: SerialTree, secret: bytes) -> bytes:
@@ -186,11 +201,13 @@ def read_serials(source: str) -> Iterable[bytes]:
     return [line for line in lines if line]
 
 
-def draw(lot: Lot, names: Sequence[bytes], folder: Path, title: str) -> None:
-    """Draw each pack's labels into a folder that exists: QR and DataMatrix, PNG and SVG; a serial names its files."""
+def draw(lot: Lot, names: Sequence[bytes], folder: Path, title: str, pack_key: SigningKey | None = None) -> None:
+    """Draw each pack's labels into a folder that exists: QR and DataMatrix, PNG and SVG; a serial names its files.
+    With `pack_key`, each carries its signature."""
     with _bar(len(names), "labels") as bar:
         for serial in names:
             identity = identity_of(lot, serial.decode())
+            identity = identity if pack_key is None else signed_pack(pack_key, identity)
             for carrier in CARRIERS:
                 stem = f"{quote(serial.decode(), safe='')}-{carrier}"
                 (folder / f"{stem}.png").write_bytes(labels.label_png(identity, carrier, title))

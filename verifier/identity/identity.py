@@ -15,6 +15,7 @@ from .errors import IdentityError
 STEM = "https://id.gs1.org"
 Element = tuple[str, str]
 WHAT = "GS1 identity"
+SIGNATURE = ("91", "92")  # companies' own AIs: here, which key signed the pack, and its signature
 _UNKNOWN = re.compile(f"[0-9]{{2}}{SET_82}{{1,92}}")  # an AI has 2 to 4 digits, a value 1 to 90 characters
 
 
@@ -87,6 +88,16 @@ class Identity:
         'https://id.gs1.org/01/09521234000013/21/A%2FB'
         """
         return _link(self.elements)
+
+    def signed_link(self) -> str:
+        """The URI as it is printed: the canonical one, and a signature's (91) and (92) where the code carries them.
+
+        >>> Identity((("01", "09521234000013"), ("17", "271231"), ("91", "A+"), ("92", "BC"))).signed_link()
+        'https://id.gs1.org/01/09521234000013?17=271231&91=A%2B&92=BC'
+        """
+        named, link = dict(self.elements), self.digital_link()
+        more = "&".join(f"{ai}={quote(named[ai], safe='')}" for ai in SIGNATURE if ai in named)
+        return link + ("&" if "17" in named else "?") + more if more else link
 
     def class_link(self) -> str:
         """The URI of the lot, its *subject*. Raises IdentityError `no_key` without a GTIN and a batch.

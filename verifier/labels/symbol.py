@@ -60,9 +60,10 @@ def element_string(identity: Identity) -> bytes:
 
 
 def qr(identity: Identity) -> Modules:
-    """QR Code Model 2, level L, of the canonical Digital Link; not written by the library that reads it."""
+    """QR Code Model 2, level L, of the Digital Link with its signature, if any: up to 192 characters are version 8, 19
+    mm at 0.33 mm a module. Not written by the library that reads it."""
     symbol = qrcode.QRCode(error_correction=ERROR_CORRECT_L, border=0)
-    symbol.add_data(identity.digital_link())
+    symbol.add_data(identity.signed_link())
     symbol.make(fit=True)
     return Modules(tuple(tuple(map(bool, row)) for row in symbol.get_matrix()), QUIET["qr"])
 

@@ -7,6 +7,8 @@
 ("batch", gtin, batch)             BatchRecord
 ("recalls", gtin)                  [[index, id, kid], ...] of whole-product recalls
 ("recalls", gtin, batch)           [[index, id, kid], ...] of this lot's
+("pack_keys", gtin, hint hex)      [[index, id, kid], ...] of the batches with a pack key of this hint (AI 91)
+("reserved", kid hex)              id of the statement whose key no one may enrol: a batch's pack key, the log's own
 ("pack", gtin, batch, serial)      [custody Step, ...]
 ("state", gtin, batch, serial)     one byte; kept inside the pack's bucket
 ("clock",) ("clock", page)         registered times: the count, and pages of [[size, time], ...]

@@ -14,11 +14,12 @@ import msgspec
 from verifier.custody import history
 from verifier.custody.transitions import STATES, follow, roles_for, step_of
 from verifier.identity import Identity
+from verifier.state import pack_keys
 from verifier.state.keys import BatchRecord, Name, ProductRecord
 from verifier.statements import cbor
 from verifier.statements.batch import Batch
 from verifier.statements.clock import Clock
-from verifier.statements.envelope import MEMBER, Statement, usable_key
+from verifier.statements.envelope import MEMBER, Statement, kid_of, usable_key
 from verifier.statements.errors import Refused
 from verifier.statements.event import Event
 from verifier.statements.genesis import Genesis
@@ -135,9 +136,13 @@ def _enrol(statement: Statement, index: int, read: Read) -> Admission:
     for record in records:
         if isinstance(record, KeyRecord) and not usable_key(record.public):
             raise Refused("weak_key", value=record.kid.hex(), expected="a usable Ed25519 key", found="a weak point")
+        if isinstance(record, KeyRecord):
+            pack_keys.check_free(record.kid, read)
     changes: Changes = {_name(record): encode_record(record) for record in records}
     if (body := body_of(statement)) and isinstance(body, Genesis):
         changes["ledger",] = cbor.encode(body.threshold)
+        if (log := body.log_key()) is not None:
+            changes["reserved", kid_of(log).hex()] = cbor.encode(statement.id)
     active = {p: r.member for r in records if isinstance(r, MemberRecord) and r.since is not None for p in r.prefixes}
     changes["keyring",] = cbor.encode(index)
     if active:
@@ -176,7 +181,7 @@ def _batch(statement: Statement, index: int, read: Read) -> Admission:
         body.root,
         body.manifest,
     )
-    return Admission({name: encode_record(record)})
+    return Admission({name: encode_record(record), **pack_keys.registered(statement, body, index, read)})
 
 
 def _recall(statement: Statement, index: int, read: Read) -> Admission:

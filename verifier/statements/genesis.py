@@ -1,5 +1,6 @@
 """The first leaf: who may enrol members (k of n root keys), who controls the data, and which node keeps the log."""
 
+from base64 import b64decode
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -38,6 +39,13 @@ class Genesis(Body, frozen=True, kw_only=True):
     def subject(self) -> str:
         """`urn:probatum:consortium:<id>`."""
         return f"urn:probatum:consortium:{self.consortium}"
+
+    def log_key(self) -> bytes | None:
+        """The public key in `log` (C2SP signed-note: `name+hex(id)+base64(type || key)`), or None if it has none."""
+        try:
+            return b64decode(self.log.split("+", 2)[2], validate=True)[1:]
+        except (IndexError, ValueError):
+            return None
 
     def check(self) -> None:
         """k is at most n, and the n keys differ."""

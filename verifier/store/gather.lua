@@ -1,5 +1,6 @@
 -- One snapshot of everything the ledger knows of one pack. KEYS: checkpoint, projected, keyring, product, recalls of
--- the product, batch, recalls of the batch, the pack's steps, the serial tree's heap.
+-- the product, batch, recalls of the batch, the pack's steps, the serial tree's heap, the batches whose pack key has
+-- the hint that the pack carries.
 -- ARGV: first 32 bits of SHA-256(serial), the prefix of bucket keys.
 local out = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8])
 local nodes = redis.call('STRLEN', KEYS[9]) / 32
@@ -17,4 +18,5 @@ if nodes >= 2 and math.frexp(nodes) == 0.5 then -- a power of two: a heap cut sh
   end
   out[10] = table.concat(path)
 end
+out[11] = redis.call('GET', KEYS[10])
 return out

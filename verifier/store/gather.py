@@ -20,7 +20,7 @@ from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.policy import Policy
 from verifier.state.keys import BatchRecord, ProductRecord
 from verifier.state.pack import Standing, standing
-from verifier.statements import buckets, serials
+from verifier.statements import buckets, pack_signature, serials
 from verifier.statements.answer import Answer
 from verifier.statements.envelope import Statement, kid_of, sign
 from verifier.statements.genesis import Genesis
@@ -63,6 +63,7 @@ class _Snapshot:
     standing: Standing | None
     bucket: bytes | None
     siblings: tuple[bytes, ...]
+    signing: tuple[tuple[bytes, bytes], ...]  # the batches whose pack key may have signed the code
 
 
 class Gatherer:
@@ -96,7 +97,7 @@ class Gatherer:
         seen = self._snapshot(identity)
         proof, state = self._issue(identity, seen)
         said = [(row.id, row.kid) for row in (seen.product, seen.batch if proof else None) if row is not None]
-        ids, exhibits = self._exhibits([*said, *seen.recalls], seen)
+        ids, exhibits = self._exhibits([*said, *seen.recalls, *seen.signing], seen)
         answer = self._answer(identity, seen, state, ids, now) if state is not None else None
         return Evidence(seen.checkpoint, exhibits, proof, answer, self._growth(since, seen.note))
 
@@ -109,8 +110,10 @@ class Gatherer:
         gtin, serial = identity.gtin or "", identity.serial or ""
         lot = (gtin, identity.batch or "")
         hint = int.from_bytes(sha256(serial.encode()).digest()[:4], "big")
-        row = cast(list[Any], self._script(keys=layout.scanned(*lot, serial), args=[hint, layout.buckets(*lot)]))
-        checkpoint, projected, keyring, product, whole, batch, of_lot, steps, bucket, path = row
+        own = pack_signature.read(identity)
+        keys = layout.scanned(*lot, serial, own.hint if own else b"")
+        row = cast(list[Any], self._script(keys=keys, args=[hint, layout.buckets(*lot)]))
+        checkpoint, projected, keyring, product, whole, batch, of_lot, steps, bucket, path, signing = row
         note = notes.open(checkpoint, self.policy) if checkpoint else None
         if note is None or projected is None or int.from_bytes(projected, "big") != note.size:
             raise NotReady("the ledger is not ready to answer: nothing published, or its projection is being rebuilt")
@@ -126,6 +129,7 @@ class Gatherer:
             standing=standing(record, steps) if record else None,
             bucket=bucket,
             siblings=tuple(path[i : i + 32] for i in range(0, len(path), 32)),
+            signing=tuple((row[1], row[2]) for row in cbor2.loads(signing)) if signing else (),
         )
 
     def _issue(self, identity: Identity, seen: _Snapshot) -> tuple[SerialProof | None, str | None]:

@@ -65,12 +65,12 @@ def lot(gtin: str, batch: str) -> bytes:
     return b"s:{%s:%s}:" % (gtin.encode(), batch.encode())
 
 
-def scanned(gtin: str, batch: str, serial: str) -> list[bytes]:
-    """The keys of one scan's snapshot, in the order of gather.lua.
+def scanned(gtin: str, batch: str, serial: str, hint: bytes = b"") -> list[bytes]:
+    """The keys of one scan's snapshot, in the order of gather.lua; `hint` is that of the pack's key (AI 91).
 
-    >>> scanned("0", "L", "S")[2:] == [derived(name) for name in (
+    >>> scanned("0", "L", "S", b"H")[2:] == [derived(name) for name in (
     ...     ("keyring",), ("product", "0"), ("recalls", "0"), ("batch", "0", "L"), ("recalls", "0", "L"),
-    ...     ("pack", "0", "L", "S"), ("heap", "0", "L"))]
+    ...     ("pack", "0", "L", "S"), ("heap", "0", "L"), ("pack_keys", "0", "48"))]
     True
     """
     one, pack = gtin.encode(), lot(gtin, batch)
@@ -83,6 +83,7 @@ def scanned(gtin: str, batch: str, serial: str) -> list[bytes]:
         pack + b"recalls",
         pack + b"p:" + serial.encode(),
         pack + b"heap",
+        b"s:pack_keys:" + one + b":" + hint.hex().encode(),
     ]
 
 

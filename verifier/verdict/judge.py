@@ -15,7 +15,7 @@ from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.merkle import leaf_hash, verify_consistency, verify_inclusion
 from verifier.ledger.note import parse as parse_note
 from verifier.ledger.policy import Policy
-from verifier.statements import serials
+from verifier.statements import pack_signature, serials
 from verifier.statements.answer import Answer
 from verifier.statements.batch import Batch
 from verifier.statements.envelope import Statement, read
@@ -31,7 +31,7 @@ from verifier.verdict.verdict import NO_ANSWERS, Ledger, Verdict, compose, plain
 
 SKEW_S = 300  # clocks differ; an answer further in the future than this is not believed
 ENROLLING = ("genesis", "member", "key")
-NOT_SHOWN = ("unknown_key", "unknown_member")
+WHY = {"unknown_key": "missing_keys", "unknown_member": "missing_keys", "another_lot": "other_identity"}
 IN_HAND = ("patient", "ward")  # to them a supplied pack is the normal one; a counter must not supply it again
 
 
@@ -42,6 +42,15 @@ class Question:
     identity: Identity
     viewer: str = "patient"
     reads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an exhibit must be about: the product, the lot, and the hint of the pack key where the code carries one."""
+
+    gtin: str | None
+    batch: str | None
+    hint: bytes | None
 
 
 @dataclass(slots=True)
@@ -56,6 +65,7 @@ class Believed:
     batch: Batch | None = None
     batch_index: int | None = None
     recalls: list[Recall] = field(default_factory=list)
+    signing: list[Batch] = field(default_factory=list)  # batches whose pack key has the hint that the code carries
 
 
 @dataclass(slots=True)
@@ -67,6 +77,7 @@ class Findings:
     shown: Believed = field(default_factory=Believed)
     answer: Answer | None = None
     answered_by: str | None = None
+    issued: bool = False
 
 
 def judge(question: Question, evidence: Evidence | None, trust: Trust, now: int) -> Verdict:
@@ -95,9 +106,12 @@ def _weigh(question: Question, evidence: Evidence, found: Findings, trust: Trust
     identity = question.identity
     found.checkpoint = _checkpoint(evidence, trust, found.codes)
     if found.checkpoint is not None:
-        found.shown = _believe(evidence.statements, found.checkpoint, trust.genesis, identity.gtin, identity.batch)
+        own = pack_signature.read(identity)
+        about = About(identity.gtin, identity.batch, own.hint if own else None)
+        found.shown = _believe(evidence.statements, found.checkpoint, trust.genesis, about)
         found.codes |= found.shown.codes
         _answer(question, evidence, found, now, trust.max_age_s)
+        _signature(identity, found)
         _issue(identity, evidence, found)
 
 
@@ -150,9 +164,7 @@ def forget() -> None:
 
 
 @lru_cache(maxsize=256)
-def _believe(
-    statements: tuple[Exhibit, ...], checkpoint: Checkpoint, genesis: bytes, gtin: str | None, batch: str | None
-) -> Believed:
+def _believe(statements: tuple[Exhibit, ...], checkpoint: Checkpoint, genesis: bytes, about: About) -> Believed:
     """What these statements prove of a lot, under a believed checkpoint. Pure, and memoised by all their bytes: the
     result is read, never changed."""
     found = Believed()
@@ -162,7 +174,7 @@ def _believe(
             if statement.id in found.ids:
                 raise ValueError("an exhibit twice")
             found.ids.add(statement.id)
-            _enter(statement, exhibit.index, found, gtin, batch)
+            _enter(statement, exhibit.index, found, about)
         except ValueError as fault:
             found.codes.add(_why(fault))
     if [exhibit.index for exhibit in statements] != sorted(exhibit.index for exhibit in statements):
@@ -171,8 +183,9 @@ def _believe(
 
 
 def _why(fault: ValueError) -> str:
-    """A signer nobody showed to be enrolled is a missing class of evidence; any other fault is an exhibit that lies."""
-    return "missing_keys" if isinstance(fault, Refused) and fault.code in NOT_SHOWN else "broken_evidence"
+    """A signer nobody showed to be enrolled is a missing class of evidence, another lot's batch is beside the question;
+    any other fault is an exhibit that lies."""
+    return WHY.get(fault.code, "broken_evidence") if isinstance(fault, Refused) else "broken_evidence"
 
 
 def _proven(exhibit: Exhibit, checkpoint: Checkpoint, genesis: bytes) -> Statement:
@@ -186,7 +199,7 @@ def _proven(exhibit: Exhibit, checkpoint: Checkpoint, genesis: bytes) -> Stateme
     return statement
 
 
-def _enter(statement: Statement, index: int, found: Believed, gtin: str | None, batch: str | None) -> None:
+def _enter(statement: Statement, index: int, found: Believed, about: About) -> None:
     """Add a proven statement to what is believed; raises Refused where its signer was not entitled."""
     if statement.kind in ENROLLING:
         records = enrol(statement, index, found.roster)
@@ -197,13 +210,17 @@ def _enter(statement: Statement, index: int, found: Believed, gtin: str | None, 
         return
     signer(statement, index, found.roster)
     body = body_of(statement)
-    if getattr(body, "gtin", None) != gtin:
+    if getattr(body, "gtin", None) != about.gtin:
         raise ValueError("about another product")
     if isinstance(body, Product):
         found.product = body
     elif isinstance(body, Batch):
-        if body.batch != batch:
-            raise ValueError("about another batch")
+        if body.pack_key is not None and pack_signature.hint_of(body.pack_key) == about.hint:
+            found.signing.append(body)
+            if body.batch != about.batch:
+                return  # an exhibit about its key alone
+        if body.batch != about.batch:
+            raise Refused("another_lot", value=body.batch, expected=about.batch or "", found=body.batch)
         found.batch, found.batch_index = body, index
     elif isinstance(body, Recall):
         found.recalls.append(body)
@@ -242,10 +259,26 @@ def _answer(question: Question, evidence: Evidence, found: Findings, now: int, m
             found.codes.add("missing_recalls" if set(body.applies) > found.shown.ids else "broken_evidence")
 
 
+def _signature(identity: Identity, found: Findings) -> None:
+    """The pack's own signature. A hint that no batch shown has is another scheme's; one that a batch has binds: only
+    that batch's key, over this very code, will do. Where nothing is answered, it says that the code at least is good.
+    """
+    own, lot = pack_signature.read(identity), (identity.batch, identity.expiry)
+    if own is None or not found.shown.signing:
+        return
+    keys = [batch.pack_key or b"" for batch in found.shown.signing if (batch.batch, batch.expiry) == lot]
+    if not any(own.verifies(key, identity) for key in keys):
+        found.codes.add("forged")
+    elif found.answer is None:
+        found.codes.add("signed_only")
+
+
 def _issue(identity: Identity, evidence: Evidence, found: Findings) -> None:
     """The pack was issued: its serial is under the root that the maker signed, with this expiry."""
     if found.answer is not None and found.answer.state in ("unknown", "not_registered"):
         return
+    if evidence.serial is None and "signed_only" in found.codes:
+        return  # the signature says as much
     batch = found.shown.batch
     if batch is None or evidence.serial is None or identity.serial is None:
         found.codes.add("missing_issue")
@@ -253,6 +286,8 @@ def _issue(identity: Identity, evidence: Evidence, found: Findings) -> None:
         found.codes.add("broken_evidence")
     elif batch.expiry != identity.expiry:
         found.codes.add("other_identity")
+    else:
+        found.issued = True
 
 
 def _bad_facts(question: Question, found: Findings, now: int) -> None:
@@ -299,7 +334,7 @@ def _conclude(question: Question, found: Findings, now: int) -> Verdict:
     if sound and answer is not None and answer.state == "active":
         clean = not found.codes
         found.codes.update({"genuine", "not_recorded"} if clean else ())
-    issued = sound and found.shown.batch is not None
+    issued = sound and found.issued
     known = {
         "what": "yes" if issued else "unknown",
         "hands": "yes" if issued and answer is not None else "unknown",

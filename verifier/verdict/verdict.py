@@ -98,14 +98,15 @@ def to_json(verdict: Verdict, language: str) -> dict[str, Any]:
 
 
 def identity_json(identity: Identity, product: str | None) -> dict[str, Any]:
-    """An identity as the doors show it: the elements, and the text to compare with the box."""
+    """An identity as the doors show it: the elements, and the text to compare with the box, where AIs 90 to 99 are not
+    printed."""
     return {
         "gtin": identity.gtin,
         "batch": identity.batch,
         "serial": identity.serial,
         "expiry": identity.expiry,
         "digital_link": identity.digital_link(),
-        "human": [list(row) for row in identity.human()],
+        "human": [list(row) for row in identity.human() if not row[0].startswith("(9")],
         "product": product,
     }
 
