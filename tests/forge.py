@@ -27,7 +27,6 @@ from verifier.statements.envelope import MEMBER, Statement, read, sign
 from verifier.statements.event import Event
 from verifier.statements.key import Key
 from verifier.statements.kinds import body_of
-from verifier.store.log import LogStore
 from verifier.verdict.evidence import Evidence, Exhibit, Growth
 from verifier.verdict.judge import Question, judge_strictly
 from verifier.verdict.trust import Trust
@@ -124,8 +123,7 @@ class Forger:
 
 def ledger_of(house: House) -> tuple[Statement, ...]:
     """Every leaf of the house, in order."""
-    log = LogStore(house.store)
-    return tuple(read(raw) for raw in log.bodies(log.ids(0, house.head.size)))
+    return house.leaves()
 
 
 def answer_of(evidence: Evidence) -> Answer:

@@ -23,7 +23,8 @@ from verifier.node.lease import LeaseLost
 from verifier.node.sequencer import Sequencer
 from verifier.settings import Settings
 from verifier.statements.body import Body
-from verifier.statements.envelope import Statement, sign
+from verifier.statements.envelope import Statement, read, sign
+from verifier.store.log import LogStore
 from verifier.store.redis import connect
 from verifier.web.desk import Desk, policy_of
 
@@ -88,6 +89,11 @@ class House:
     def head(self) -> Checkpoint:
         """The published checkpoint."""
         return self.sequencer.head
+
+    def leaves(self) -> tuple[Statement, ...]:
+        """Every registered statement, in order."""
+        log = LogStore(self.store)
+        return tuple(read(raw) for raw in log.bodies(log.ids(0, self.head.size)))
 
     def seed(self) -> Self:
         """Seed the demo world."""

@@ -4,7 +4,7 @@
     statements/  PURE     who signed what?                     envelope, kinds (the table), a body a file, serials
     ledger/      PURE     what cannot be unsaid?               merkle, tiles, note, checkpoint, policy, proof
     custody/     PURE     what may happen to a thing?          transitions (the table), history
-    state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys, pack
+    state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys, pack, parties
     verdict/     PURE     what does it mean?                   evidence, trust, reasons (the table), judge, verdict
     labels/               what is printed?                     symbol, label
     store/       REDIS    what is kept?                        layout (every key), log, projection, gather

@@ -63,6 +63,17 @@ def test_the_evidence_of_every_miss_is_alike(demo_house: House, genuine: Identit
     assert len(encode(said)) - len(mine.identity) * 2 == len(encode(first)) - len(its.identity) * 2
 
 
+@pytest.mark.parametrize("name", GUESSES)
+def test_through_the_doors_every_miss_is_alike_to_its_length(demo_house: House, genuine: Identity, name: str) -> None:
+    for door in ("/api/scan", "/api/evidence"):
+        first, said = (
+            demo_house.http.post(door, json={"text": guess(demo_house, genuine, one).digital_link()})
+            for one in ("no such lot", name)
+        )
+        assert (said.status_code, list(said.headers)) == (200, list(first.headers)), door
+        assert int(said.headers["Content-Length"]) > 500
+
+
 @pytest.mark.parametrize("left_out", ["10", "17"])
 def test_without_all_four_elements_nothing_is_looked_up(demo_house: House, genuine: Identity, left_out: str) -> None:
     for identity in (genuine, guess(demo_house, genuine, "another serial")):

@@ -1,9 +1,11 @@
 """`say` and `recall`, which make the demo playable; and every command that the README shows."""
 
+import json
 import re
 import shlex
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -45,7 +47,7 @@ def test_dispensed_it_is_dispensed(server: Served) -> None:
     text = pack(server, 14)
     done = say(server, CANAL, "dispense", text)
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(rf"dispense by {CANAL}: 1 pack, leaf \d+\n", done.stdout.decode())
+    assert re.fullmatch(rf"dispense by {CANAL}: 1 pack, leaf \d+, id [0-9a-f]{{64}}\n", done.stdout.decode())
     assert codes(server, text) == ["dispensed"]
     again = say(server, CANAL, "dispense", text)
     assert (again.returncode, b"your own earlier dispense" in again.stderr) == (1, True)
@@ -118,6 +120,26 @@ def test_a_wrong_recall(server: Served) -> None:
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
 
 
+def test_an_entry_is_read_as_its_readers_may(server: Served) -> None:
+    done = say(server, HALLES, "receive", pack(server, 20))
+    entry = done.stdout.decode().split()[-1]
+    mine = server.call("verifier", "entry", entry, "--as", key(server, HALLES))
+    head, _, body = mine.stdout.decode().partition("\n")
+    assert head.startswith(f"event by {HALLES}, said 20"), mine.stderr
+    assert json.loads(body)["bizStep"] == "receiving"
+    raw = server.call("verifier", "entry", entry, "--raw", "--as", key(server, "agence-sante")).stdout
+    assert sha256(raw).hexdigest() == entry
+    for words in ([], ["--as", key(server, "hopital-saint-roch")]):
+        refused = server.call("verifier", "entry", entry, *words)
+        assert (refused.returncode, refused.stdout) == (1, b"")
+        assert b"404 No entry with this id is open to you." in refused.stderr
+
+
+def test_an_entry_for_anyone_needs_no_key(server: Served) -> None:
+    genesis = sha256((server.data / "genesis.cose").read_bytes()).hexdigest()
+    assert server.call("verifier", "entry", genesis).stdout.startswith(b"genesis by root, said ")
+
+
 # --- the README ---
 
 FENCES = re.findall(r"^```\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
@@ -132,20 +154,23 @@ def test_the_readme_shows_every_verb_that_people_use() -> None:
 
 
 def test_the_readmes_commands_run_in_their_order(server: Served, tmp_path: Path) -> None:
-    """In an empty folder, as they stand; only photo.png, the data folder, and CODE are put in: a demo pack's until
-    there are labels of our own."""
+    """In an empty folder, as they stand; only photo.png, the data folder, CODE and ID are put in: a demo pack's until
+    there are labels of our own, and the last statement's."""
     (tmp_path / "photo.png").write_bytes((server.demo / "genuine-qr.png").read_bytes())
     (tmp_path / "var").symlink_to(server.data)
-    code, said = pack(server, 0), dict[str, str]()
+    code, said, entry = pack(server, 0), dict[str, str](), "ID"
     for line in COMMANDS:
-        command = line.replace("CODE", shlex.quote(code)).replace("python ", f"{shlex.quote(sys.executable)} ", 1)
+        command = line.replace("CODE", shlex.quote(code)).replace(" ID ", f" {entry} ")
+        command = command.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
         done = subprocess.run(  # noqa: S602 - the README's own lines, redirections and all
             command, shell=True, cwd=tmp_path, env=server.environment | {"PYTHONPATH": str(ROOT)},
             capture_output=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, (line, done.stdout, done.stderr)
+        if found := re.search(rb", id ([0-9a-f]{64})", done.stdout):
+            entry = found[1].decode()
         if labels := sorted(tmp_path.glob("labels/*-qr.png")):
             code = f"https://id.gs1.org/01/09521000000018/10/LOT42/21/{labels[0].name[:13]}?17=280331"
             said[line.split("verifier ")[-1].partition(" CODE")[0].split(" --")[0]] = codes(server, code)[0]
     expected = {"issue": "genuine", "say ship": "genuine", "say receive": "genuine", "say dispense": "dispensed"}
-    assert said == expected | {"recall": "recall_patient"}
+    assert said == expected | {"recall": "recall_patient", "entry ID": "recall_patient"}

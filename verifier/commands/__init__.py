@@ -17,6 +17,7 @@ VERBS = {
     "say": "Say what a member does with packs: ship, receive, dispense ...",
     "recall": "Recall lots or a product.",
     "prove": "Write the evidence about one code to a file.",
+    "entry": "Read a registered statement, as its readers may.",
     "trust": "Write what a verifier must know beforehand.",
     "rebuild": "Replay the ledger into every derived key.",
 }

@@ -37,6 +37,13 @@ class Client:
         """The body of a GET; raises ServerError."""
         return self._send("GET", path).content
 
+    def entry(self, statement_id: str, key: KeyFile | None = None) -> tuple[bytes, int]:
+        """A registered statement's bytes and its leaf index; with `key`, as its member may read it (RFC 9421)."""
+        path = f"/entries/{statement_id}"
+        headers = signed_request.sign("GET", self.base + path, None, key.seed, key.kid) if key else {}
+        answer = self._send("GET", path, headers=headers)
+        return answer.content, int(answer.headers["Probatum-Leaf"])
+
     def post_json(self, path: str, fields: dict[str, Any], headers: dict[str, str] | None = None) -> bytes:
         """The body answered to a JSON POST; raises ServerError."""
         return self._send("POST", path, json=fields, headers=headers).content

@@ -42,7 +42,8 @@ def command(
             leaf = client.register(statement.raw)
     except (ServerError, KeyFileError, ValueError) as fault:
         raise click.ClickException(str(fault)) from None
-    click.echo(f"{step} by {key.member}: {len(codes)} pack{'s' * (len(codes) > 1)}, leaf {leaf['index']}")
+    many = "s" * (len(codes) > 1)
+    click.echo(f"{step} by {key.member}: {len(codes)} pack{many}, leaf {leaf['index']}, id {leaf['id']}")
 
 
 def pack_of(code: str) -> Identity:

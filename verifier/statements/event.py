@@ -26,6 +26,7 @@ class Epcis(Struct, frozen=True, kw_only=True):
     disposition: str
     packs: tuple[Identity, ...]
     destination: str | None
+    source: str | None = None
 
 
 class Event(Body, frozen=True, kw_only=True):
@@ -72,7 +73,8 @@ class Event(Body, frozen=True, kw_only=True):
             biz_step=_text(fields, "bizStep", ""),
             disposition=_text(fields, "disposition", ""),
             packs=_packs(fields.get("epcList")),
-            destination=_destination(fields.get("destinationList")),
+            destination=_party(fields.get("destinationList"), "destination"),
+            source=_party(fields.get("sourceList"), "source"),
         )
 
 
@@ -123,8 +125,9 @@ def _pack(item: object) -> Identity:
     return identity
 
 
-def _destination(items: object) -> str | None:
+def _party(items: object, name: str) -> str | None:
+    """The possessing party of a destinationList or a sourceList (EPCIS 2.0, 7.3.5.4)."""
     for item in items if isinstance(items, list) else ():
         if isinstance(item, dict) and item.get("type") == "possessing_party":
-            return _text(item, "destination")
+            return _text(item, name)
     return None

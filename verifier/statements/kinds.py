@@ -40,19 +40,23 @@ BODIES: Mapping[str, type[Body]] = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One row: `roles` maps a role ("*": any) to the claims that must agree; `leaf`: whether it is registered."""
+    """One row: `roles` maps a role ("*": any) to the claims that must agree; `leaf`: whether it is registered;
+    `readers` the class that may read it; `strangers` the fields that everybody else is told of it, by the answer."""
 
     name: str
     roles: Mapping[str, tuple[str, ...]]
     keys: frozenset[str]
     leaf: bool
     readers: str
+    strangers: tuple[str, ...]
     personal: bool
     reducer: str
 
 
+TABLE = json.loads(files("verifier.statements").joinpath("kinds.json").read_text("utf-8"))
+
+
 def _table() -> dict[str, Kind]:
-    rows = json.loads(files("verifier.statements").joinpath("kinds.json").read_text("utf-8"))["kinds"]
     return {
         name: Kind(
             name,
@@ -60,10 +64,11 @@ def _table() -> dict[str, Kind]:
             frozenset(row["keys"]),
             row["leaf"],
             row["readers"],
+            tuple(row.get("strangers", ())),
             row["personal"],
             row["reducer"],
         )
-        for name, row in rows.items()
+        for name, row in TABLE["kinds"].items()
     }
 
 

@@ -185,3 +185,10 @@ def read_keys(client: redis.Redis, kids: Iterable[bytes]) -> dict[bytes, KeyReco
 def reader(client: redis.Redis) -> Read:
     """A plain reader of the projection."""
     return Overlay(client).read
+
+
+def read_names(client: redis.Redis, names: Iterable[Name]) -> dict[Name, bytes | None]:
+    """The projected values of these names, in one round trip, even for none."""
+    wanted = list(names)
+    values = client.mget([layout.PROJECTED, *(layout.derived(name) for name in wanted)])[1:]
+    return {name: value if isinstance(value, bytes) else None for name, value in zip(wanted, values, strict=True)}

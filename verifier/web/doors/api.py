@@ -1,9 +1,13 @@
-"""The scanning doors: a photo or a text in, the verdict (or its evidence) out."""
+"""The scanning doors: a photo or a text in, the verdict (or its evidence) out.
 
-from typing import Any, cast
+What a JSON body may hold is one struct a door: it refuses what is wrong, and web/openapi describes the door by it.
+"""
+
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from flask import Blueprint, Response, current_app, request
+from msgspec import Meta, Struct
 
 from verifier.statements.cbor import MAX_INT
 from verifier.verdict import evidence as files
@@ -12,8 +16,23 @@ from verifier.web.problem import Problem
 from verifier.web.words import language
 
 blueprint = Blueprint("api", __name__)
-TEXT_LIMIT = 16_384
+TEXT_LIMIT = 16_384  # bytes of a JSON body
 DRAINED = 16 * 2**20  # bytes of a refused body; whoever sends more may see its connection reset
+T = TypeVar("T", bound=Struct)
+
+
+class Code(Struct, frozen=True, forbid_unknown_fields=True):
+    """A code as a reader or a hand gave it: a Digital Link, an element string, or its "(01)..." text. `symbology` is
+    the reader's ISO/IEC 15424 identifier ("]d2"), when a reader named it."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=TEXT_LIMIT, pattern=r"\S", examples=["(01)09521000000018"])]
+    symbology: Annotated[str, Meta(max_length=8, examples=["]d2"])] | None = None
+
+
+class Asked(Code, frozen=True, forbid_unknown_fields=True):
+    """A pack's code, and the size of the checkpoint (`since`) from which the ledger's growth is to be proved."""
+
+    since: Annotated[int, Meta(ge=0, lt=MAX_INT)] | None = None
 
 
 def desk() -> Desk:
@@ -30,36 +49,35 @@ def scan() -> Response:
             found = ", ".join(request.files) or "no file"
             raise Problem("image_missing", 400, "Send the photo as `image`.", expected="a file `image`", found=found)
         return no_store(desk().check_photo(image.read(), "patient", language()))
-    _, text, symbology = _text()
-    return no_store(desk().check_text(text, symbology, language()))
+    code = asked(Code, "multipart/form-data or application/json")
+    return no_store(desk().check_text(code.text, code.symbology, language()))
 
 
 @blueprint.post("/api/evidence")
 def evidence() -> Response:
     """The evidence about {"text", "symbology", "since"}, as a proof file (verdict/evidence)."""
-    fields, text, symbology = _text()
-    since = fields.get("since")
-    if since is not None and (type(since) is not int or not 0 <= since < MAX_INT):
-        raise Problem("since", 400, "`since` is a checkpoint's size.", expected="a whole number", found=str(since)[:40])
-    identity = desk().pack(text, symbology)
-    proof = files.encode(desk().evidence(identity, since))
+    sent = asked(Asked)
+    identity = desk().pack(sent.text, sent.symbology)
+    proof = files.encode(desk().evidence(identity, sent.since))
     answer = Response(proof, content_type="application/probatum.evidence+cbor")
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
-def _text() -> tuple[dict[str, Any], str, str | None]:
-    """The fields of a JSON body, and its text and symbology: bounded, and of the right types."""
+def asked(kind: type[T], accepted: str = "application/json") -> T:
+    """The JSON body as a `kind`, bounded; Problem 415, 413 or 400 naming the field that is wrong."""
     if request.mimetype != "application/json":
         found = request.mimetype or "no content type"
-        expected = "multipart/form-data or application/json"
-        raise Problem("content_type", 415, "Send a photo or a text.", expected=expected, found=found)
-    fields = _json(body_within(TEXT_LIMIT))
-    text, symbology = (fields.get("text"), fields.get("symbology")) if isinstance(fields, dict) else (None, None)
-    if not isinstance(text, str) or not text.strip() or not isinstance(symbology, str | None):
-        expected = '{"text": "...", "symbology": "]d2" or null}'
-        raise Problem("text_missing", 400, "Send the code's text.", expected=expected, found=str(fields)[:80])
-    return fields, text, symbology
+        raise Problem("content_type", 415, "Not a type this door reads.", expected=accepted, found=found)
+    body = body_within(TEXT_LIMIT)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as fault:
+        expected, found = "the fields " + ", ".join(kind.__struct_fields__), str(fault)[:200]
+        raise Problem("fields", 400, "Not this door's fields.", expected=expected, found=found) from fault
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as fault:
+        found = f"{body[:40]!r}: {fault}"[:200]
+        raise Problem("not_json", 400, "The body is not JSON.", expected="one JSON object", found=found) from fault
 
 
 def body_within(limit: int) -> bytes:
@@ -82,14 +100,6 @@ def _drain() -> None:
     left, source = DRAINED, request.environ["wsgi.input"]
     while left > 0 and (piece := source.read(min(left, 1 << 16))):
         left -= len(piece)
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as fault:
-        found = f"{body[:40]!r}: {fault}"[:200]
-        raise Problem("not_json", 400, "The body is not JSON.", expected="one JSON object", found=found) from fault
 
 
 def no_store(body: dict[str, Any]) -> Response:

@@ -7,16 +7,19 @@ from flask import Blueprint, Response, jsonify, request
 
 from verifier.node import queue
 from verifier.node.queue import Receipt
+from verifier.state.parties import names_for, parties_of
 from verifier.state.replay import Projected
 from verifier.statements.cbor import MAX_BYTES
 from verifier.statements.envelope import read, signed_by
 from verifier.statements.errors import Refused
 from verifier.statements.kinds import KINDS, body_of
+from verifier.statements.readers import Parties, may_read
 from verifier.store import deposits
-from verifier.store.projection import reader
+from verifier.store.projection import read_names
+from verifier.store.projection import reader as projected
 from verifier.web.desk import deposit_folder
 from verifier.web.doors.api import body_within, desk
-from verifier.web.doors.signed import caller, caller_with
+from verifier.web.doors.signed import Caller, caller, caller_with, claims_signature
 from verifier.web.problem import REFUSED_STATUS, Problem
 
 blueprint = Blueprint("register", __name__)
@@ -54,7 +57,7 @@ def _check_signature(raw: bytes) -> None:
     its signer may say it is the node's to decide. Raises Malformed or Refused, as the node would."""
     statement = read(raw)
     body_of(statement)
-    key = Projected(reader(desk().client)).key(statement.kid)
+    key = Projected(projected(desk().client)).key(statement.kid)
     if key is None:
         raise Refused("unknown_key", value=statement.kid.hex(), expected="an enrolled key", found="no such key")
     if not signed_by(statement, key.public):
@@ -81,16 +84,31 @@ def _dispute(receipt: Receipt) -> Response:
 
 @blueprint.get("/entries/<entry>")
 def entry(entry: str) -> Response:
-    """A registered statement's bytes, if its kind is for anyone to read; the leaf index in `Probatum-Leaf`."""
+    """A registered statement's bytes, to whom its kind is open (statements/readers); its leaf index in `Probatum-Leaf`.
+
+    What is not open to the asker answers as what is not there: same words, same headers, same reads of the store."""
     if len(entry) != 64 or set(entry) - set("0123456789abcdef"):
         raise Problem("entry", 400, "Not an id.", expected="64 lower-case hex digits", found=entry[:70])
+    reader = caller(None) if claims_signature() else None
     leaf = desk().gatherer.log.leaf(bytes.fromhex(entry))
-    if leaf is None or KINDS[read(leaf[1]).kind].readers != "anyone":
+    if not _open_to(reader, leaf[1] if leaf else None) or leaf is None:
         raise Problem("entry_unknown", 404, "No entry with this id is open to you.", value=entry)
     answer = Response(leaf[1], content_type="application/cose")
     answer.headers["Probatum-Leaf"] = str(leaf[0])
-    answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    # What a signature opened is its asker's alone; the rest is the same for everybody, for ever.
+    answer.headers["Cache-Control"] = "private, no-store" if reader else "public, max-age=31536000, immutable"
+    answer.vary.update(("Signature", "Signature-Input"))
     return answer
+
+
+def _open_to(reader: Caller | None, raw: bytes | None) -> bool:
+    """Whether `reader` may read these bytes; for a member, one more read of the store whatever they are."""
+    statement = read(raw) if raw is not None else None
+    values = read_names(desk().client, names_for(statement) if statement else ()) if reader else {}
+    if statement is None:
+        return False
+    parties = parties_of(statement, values) if reader else Parties(statement.member)
+    return may_read(KINDS[statement.kind], parties, reader)
 
 
 @blueprint.put("/deposits/<digest>")

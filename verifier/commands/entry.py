@@ -1,0 +1,49 @@
+"""`entry`: read one registered statement by its id, as a stranger or, with a key, as the member whose key it is."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from verifier.commands.client import Client, ServerError
+from verifier.node import keyfile
+from verifier.node.keyfile import KeyFileError
+from verifier.settings import Settings
+from verifier.statements.envelope import Statement, read
+from verifier.statements.event import Event
+from verifier.statements.kinds import body_of
+
+
+@click.command(short_help="Read a registered statement.")
+@click.argument("statement_id", metavar="ID")
+@click.option("--as", "key_path", type=click.Path(dir_okay=False, path_type=Path), help="Your key file.")
+@click.option("--server", help="Whose ledger; this machine's server by default.")
+@click.option("--raw", is_flag=True, help="The signed bytes (COSE_Sign1) to standard output.")
+@click.pass_obj
+def command(settings: Settings, statement_id: str, key_path: Path | None, server: str | None, raw: bool) -> None:
+    """Read the statement ID (64 hex digits); without --as, what anyone may read."""
+    try:
+        key = keyfile.load(key_path) if key_path else None
+        with Client(server or settings.base_url) as client:
+            found, index = client.entry(statement_id, key)
+        if sha256(found).hexdigest() != statement_id:
+            raise ServerError(f"{statement_id}: expected its bytes, found those of {sha256(found).hexdigest()}")
+        line = found if raw else described(read(found), index).encode()
+    except (ServerError, KeyFileError, ValueError) as fault:
+        raise click.ClickException(str(fault)) from None
+    sys.stdout.buffer.write(line)
+
+
+def described(statement: Statement, index: int) -> str:
+    """A statement as people read it: who said what when, then its body in JSON; bytes are hex, EPCIS is itself."""
+    said = datetime.fromtimestamp(statement.issued_at, UTC).isoformat(timespec="seconds")
+    body = body_of(statement)
+    fields: dict[str, Any] = msgspec.to_builtins(body, builtin_types=(bytes,))
+    shown = json.loads(body.epcis) if isinstance(body, Event) else fields
+    text = json.dumps(shown, indent=2, ensure_ascii=False, default=bytes.hex)
+    return f"{statement.kind} by {statement.member}, said {said}, leaf {index}\n{text}\n"
