@@ -110,6 +110,11 @@ def batch_record(read: Read, gtin: str, batch: str) -> BatchRecord | None:
     return _get(read, ("batch", gtin, batch), BatchRecord)
 
 
+def product_record(read: Read, gtin: str) -> ProductRecord | None:
+    """What is kept of a registered product."""
+    return _get(read, ("product", gtin), ProductRecord)
+
+
 def key_record(value: bytes) -> KeyRecord:
     """The record in a ("key", kid) value."""
     return msgspec.convert(cbor.decode(value, LIMIT), KeyRecord, builtin_types=(bytes,))

@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 
 from verifier.web import problem
 from verifier.web.desk import Desk
-from verifier.web.doors import api, health, log, register
+from verifier.web.doors import api, health, log, register, resolver
 from verifier.web.pages import pages, prefers_page
 from verifier.web.pages.problems import explain
 
@@ -35,8 +35,9 @@ def wire(app: Flask, desk: Desk) -> Flask:
     """Give `app` every door and page, over one desk."""
     app.config["MAX_CONTENT_LENGTH"] = IMAGE_LIMIT
     app.config["MAX_FORM_MEMORY_SIZE"] = 65_536
+    app.url_map.merge_slashes = False  # no redirect to an address that a Host header named
     app.extensions["probatum"] = desk
-    for blueprint in (api.blueprint, register.blueprint, log.blueprint, health.blueprint, pages):
+    for blueprint in (api.blueprint, register.blueprint, log.blueprint, resolver.blueprint, health.blueprint, pages):
         app.register_blueprint(blueprint)
 
     @app.errorhandler(Exception)

@@ -38,7 +38,7 @@ def checks() -> Checks:
 
 def again(text: str | None) -> Again | None:
     """Where, and with what text, this answer can be had in the other language; None where a photo would be needed."""
-    if request.method != "POST":
+    if request.method != "POST" and request.blueprint != "resolver":  # a Digital Link is not to be written anew
         return None
     if request.endpoint == "pages.check":
         return request.path, None
