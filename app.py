@@ -18,4 +18,4 @@ def create_app() -> Flask:
     found = settings.from_env(os.environ)
     client = connect(found.redis_url or "redis://127.0.0.1:6379/0")
     app = Flask("verifier.web", static_folder="static", template_folder="templates")
-    return web.wire(app, Desk(found, client, lambda: int(time.time())))
+    return web.wire(app, Desk(found, client, lambda: int(time.time())), found.proxies)

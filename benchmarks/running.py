@@ -24,7 +24,7 @@ WORKERS, THREADS = 2, 4
 @contextlib.contextmanager
 def house(data: Path) -> Iterator[Settings]:
     """Redis and a node over a seeded demo world; the web worker used for seeding is gone again."""
-    settings = Settings(data=data, port=_free())
+    settings = Settings(data=data, port=_free(), limits="off")
     demo.prepare(settings)
     with EmbeddedRedis(data) as store:
         settings = replace(settings, redis_url=store.url)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 import redis
 
-from verifier.store.embedded import EmbeddedRedis
+from verifier.store.embedded import VOLATILE, EmbeddedRedis
 from verifier.store.redis import connect
 
 if TYPE_CHECKING:
+    from counting import Counted
     from house import House
     from served import Served
     from wide import Wide
@@ -106,6 +107,24 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Wide"]:
     data = tmp_path_factory.mktemp("wide")
     with EmbeddedRedis(data) as server, Wide(data, server.url) as wide:
         yield wide
+
+
+@pytest.fixture(scope="session")
+def counters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    """A Redis that counts and may forget (web/limits)."""
+    with EmbeddedRedis(tmp_path_factory.mktemp("counters"), None, "counters", VOLATILE) as server:
+        yield server
+
+
+@pytest.fixture
+def counted(demo_house: "House", counters: EmbeddedRedis) -> Iterator["Counted"]:
+    """The demo world behind doors that count, nothing counted yet."""
+    from counting import Counted
+
+    counted = Counted(demo_house, counters.url)
+    counted.client.flushall()
+    yield counted
+    counted.client.close()
 
 
 @pytest.fixture(scope="session")

@@ -44,14 +44,14 @@ class Clock:
 class House:
     """A node and its doors over one Redis, in this process. Use as a context manager."""
 
-    def __init__(self, data: Path, redis_url: str) -> None:
-        self.settings = Settings(data=data, redis_url=redis_url)
+    def __init__(self, data: Path, redis_url: str, **changed: Any) -> None:
+        self.settings = replace(Settings(data=data, redis_url=redis_url), **changed)
         self.clock = Clock()
         self.store = connect(redis_url)
         demo.prepare(self.settings)
         self.app = Flask("verifier.web", static_folder="static", template_folder="templates")
         self.desk = Desk(self.settings, self.store, self.clock)
-        web.wire(self.app, self.desk)
+        web.wire(self.app, self.desk, self.settings.proxies)
         self.client = Client(BASE, httpx.WSGITransport(app=self.app, raise_app_exceptions=True))
         self.http = self.app.test_client()
         self._stop = threading.Event()

@@ -40,11 +40,12 @@ def free_port() -> int:
 class Served:
     """A running server over `data`; use as a context manager. Inside, the demo world is seeded and `/readyz` is 200."""
 
-    def __init__(self, data: Path, workers: int = 1) -> None:
+    def __init__(self, data: Path, workers: int = 1, **changed: str) -> None:
         self.port = free_port()
         self.data, self.url = data, f"http://127.0.0.1:{self.port}"
         kept = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
         own = {"PORT": str(self.port), "PROBATUM_DATA": str(data), "PROBATUM_WORKERS": str(workers)}
+        own |= {"PROBATUM_LIMITS": "off"} | changed  # tests ask as no device does
         self.environment = kept | own
         self.log = data.parent / f"{data.name}.log"
 
@@ -109,7 +110,11 @@ class Served:
         raw = [file.buffer.getvalue() for file in (out, error) if isinstance(file.buffer, io.BytesIO)]
         return subprocess.CompletedProcess(words, code, *raw)
 
+    def children(self) -> list[int]:
+        """The process ids of the supervisor's children."""
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in listed.split()]
+
     def child(self, word: str) -> int:
         """The process id of the supervisor's child whose command line has `word`: redis-server, node or granian."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return next(int(pid) for pid in children if word in Path(f"/proc/{pid}/cmdline").read_text())
+        return next(pid for pid in self.children() if word in Path(f"/proc/{pid}/cmdline").read_text())

@@ -22,6 +22,8 @@ def test_a_child_reads_back_what_its_parent_was_given(tmp_path: Path) -> None:
         "PROBATUM_HOSTS": "id.gs1.org, ID.example",
         "PROBATUM_WORKERS": "3",
         "PROBATUM_VAULT_KEY": "/media/key",
+        "PROBATUM_LIMITS": "unix:///run/counters.sock",
+        "PROBATUM_PROXIES": "1",
     }
     settings = from_env(given)
     assert settings.hosts == {"id.gs1.org", "id.example"}
@@ -37,6 +39,8 @@ def test_a_child_reads_back_what_its_parent_was_given(tmp_path: Path) -> None:
         ("PORT", "٨٠", "a port between 1 and 65535"),
         ("PROBATUM_WORKERS", "many", "a number of web workers between 1 and 64"),
         ("REDIS_URL", "localhost:6379", "a URL beginning with redis://"),
+        ("PROBATUM_LIMITS", "on", "a URL beginning with redis://"),
+        ("PROBATUM_PROXIES", "-1", "a number of proxies between 0 and 9"),
         ("PROBATUM_HOSTS", "https://id.gs1.org", "host names separated by commas"),
         ("PROBATUM_DATA", __file__, "a folder"),
         ("PROBATUM_DATA", "~no-such-user/var", "a folder"),

@@ -31,7 +31,8 @@ class SettingsError(ValueError):
 class Settings:
     """`data` is absolute; `redis_url` is None when the embedded server is wanted; `hosts` are the names whose
     GS1 Digital Links are ours to parse (they are never opened); `vault_key` is the vault's master key, None for the one
-    beside the vault: a separate medium is better."""
+    beside the vault: a separate medium is better. `limits` is the Redis that counts scans and may forget, "off", or
+    None for the one that `serve` starts; `proxies` is how many servers in front tell whose address it is."""
 
     data: Path
     port: int = 8000
@@ -40,6 +41,8 @@ class Settings:
     hosts: frozenset[str] = frozenset({"id.gs1.org"})
     workers: int = 2
     vault_key: Path | None = None
+    limits: str | None = None
+    proxies: int = 0
 
     @property
     def base_url(self) -> str:
@@ -55,32 +58,38 @@ class Settings:
             "PROBATUM_HOST": self.host,
             "PROBATUM_HOSTS": ",".join(sorted(self.hosts)),
             "PROBATUM_WORKERS": str(self.workers),
+            "PROBATUM_PROXIES": str(self.proxies),
         }
         if self.vault_key is not None:
             found["PROBATUM_VAULT_KEY"] = str(self.vault_key)
+        if self.limits is not None:
+            found["PROBATUM_LIMITS"] = self.limits
         return found if self.redis_url is None else found | {"REDIS_URL": self.redis_url}
 
 
 def from_env(env: Mapping[str, str]) -> Settings:
     """Settings of `PORT`, `PROBATUM_DATA`, `REDIS_URL`, `PROBATUM_HOST`, `PROBATUM_HOSTS` (comma-separated),
-    `PROBATUM_WORKERS` and `PROBATUM_VAULT_KEY`; an absent or empty one takes its default. Raises SettingsError."""
-    vault_key = env.get("PROBATUM_VAULT_KEY")
+    `PROBATUM_WORKERS`, `PROBATUM_VAULT_KEY`, `PROBATUM_LIMITS` and `PROBATUM_PROXIES`; an absent or empty one takes its
+    default. Raises SettingsError."""
+    vault_key, limits = env.get("PROBATUM_VAULT_KEY"), env.get("PROBATUM_LIMITS") or None
     return Settings(
         data=_folder(env.get("PROBATUM_DATA") or "var"),
         port=_whole(env, "PORT", 8000, 65535, "a port"),
-        redis_url=_redis_url(env.get("REDIS_URL") or None),
+        redis_url=_redis_url("REDIS_URL", env.get("REDIS_URL") or None),
         host=env.get("PROBATUM_HOST") or "127.0.0.1",
         hosts=_hosts(env.get("PROBATUM_HOSTS") or "id.gs1.org"),
         workers=_whole(env, "PROBATUM_WORKERS", 2, 64, "a number of web workers"),
         vault_key=Path(vault_key).expanduser().absolute() if vault_key else None,
+        limits="off" if limits == "off" else _redis_url("PROBATUM_LIMITS", limits),
+        proxies=_whole(env, "PROBATUM_PROXIES", 0, 9, "a number of proxies", lowest=0),
     )
 
 
-def _whole(env: Mapping[str, str], variable: str, default: int, highest: int, what: str) -> int:
+def _whole(env: Mapping[str, str], variable: str, default: int, highest: int, what: str, lowest: int = 1) -> int:
     text = env.get(variable) or str(default)
     # isdecimal alone would let other scripts' digits through, and int() underscores and signs.
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= highest):
-        raise SettingsError(variable, f"{what} between 1 and {highest}", text)
+    if not (text.isascii() and text.isdecimal() and lowest <= int(text[:9]) <= highest):
+        raise SettingsError(variable, f"{what} between {lowest} and {highest}", text)
     return int(text)
 
 
@@ -96,9 +105,9 @@ def _folder(text: str) -> Path:
     return path
 
 
-def _redis_url(text: str | None) -> str | None:
+def _redis_url(variable: str, text: str | None) -> str | None:
     if text is not None and not text.startswith(("redis://", "rediss://", "unix://")):
-        raise SettingsError("REDIS_URL", "a URL beginning with redis://, rediss:// or unix://", text)
+        raise SettingsError(variable, "a URL beginning with redis://, rediss:// or unix://", text)
     return text
 
 

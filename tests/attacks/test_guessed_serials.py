@@ -7,6 +7,7 @@ another date, all read the same `unknown`, with the same evidence behind it.
 from typing import Any
 
 import pytest
+from counting import Counted, assert_refused, wrong
 from forge import answer_of
 from house import House, with_element
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from verifier.identity import Identity
 from verifier.statements.envelope import read
 from verifier.verdict.evidence import encode
+from verifier.web.limits import DEVICE
 
 GUESSES = {
     "another serial": ("21", "0000000000000"),
@@ -72,6 +74,18 @@ def test_through_the_doors_every_miss_is_alike_to_its_length(demo_house: House, 
         )
         assert (said.status_code, list(said.headers)) == (200, list(first.headers)), door
         assert int(said.headers["Content-Length"]) > 500
+
+
+def test_a_harvester_is_stopped_and_his_neighbour_is_not(counted: Counted) -> None:
+    genuine = counted.house.world.pack("current", 0)
+    for number in range(DEVICE.misses.amount):
+        assert counted.outcome(wrong(counted.house, number), "192.0.2.1") == "unknown"
+    refusals = [counted.scan(pack) for pack in (wrong(counted.house, 99), genuine)]
+    for answer in refusals:
+        assert_refused(answer)
+    assert refusals[0].get_json() == refusals[1].get_json()  # a hit and a miss read alike
+    assert counted.outcome(genuine, "192.0.2.2") == "genuine"
+    assert counted.outcome(counted.house.world.pack("imported", 0), "192.0.2.1") in ("genuine", "recall_patient")
 
 
 @pytest.mark.parametrize("left_out", ["10", "17"])

@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import httpx
 import pytest
 from click.testing import CliRunner
-from served import free_port
+from served import Served, free_port
 
 from verifier.commands import VERBS, House, main, supervise
 from verifier.commands.serve import Changes, check_port
 from verifier.commands.supervise import Child, ServeError, Supervisor
 from verifier.process import Process
 from verifier.settings import ROOT
+from verifier.web.limits import DEVICE
 
 STAY = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(60)"
 LEAVE = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch(); sys.exit(3)"
@@ -134,6 +136,16 @@ def test_one_that_keeps_dying_is_given_up_and_the_rest_stopped(tmp_path: Path, s
     with pytest.raises(ServeError, match=r"^node died 5 times within 60 s: exit status 3; what it said stands above$"):
         Supervisor([well, ill], said.append).run(lambda: time.sleep(60))
     assert gone(well.process.pid or 0)
+
+
+def test_one_that_is_not_vital_is_only_started_again(tmp_path: Path, said: list[str], quick: None) -> None:
+    well, ill = child(tmp_path, "redis"), child(tmp_path, "counters", LEAVE)
+    ill.vital = False
+    (tmp_path / "counters").touch()
+    Supervisor([well, ill], said.append).run(
+        lambda: (until(lambda: len([line for line in said if "ended" in line]) > 6), tell(signal.SIGTERM))[0]
+    )
+    assert "redis: stopping" in said
 
 
 def test_one_that_ends_before_it_is_ready_ends_everything(tmp_path: Path, said: list[str]) -> None:
@@ -272,7 +284,7 @@ def test_serve_comes_up_refuses_a_second_and_leaves_nothing(environment: dict[st
             up = list(itertools.takewhile(lambda line: line != "  stop  Ctrl-C\n", house.stdout))
             assert f"  open  http://127.0.0.1:{environment['PORT']}\n" in up
             children = Path(f"/proc/{house.pid}/task/{house.pid}/children").read_text().split()
-            assert len(children) == 3
+            assert len(children) == 4
 
             taken = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
             assert f"expected a free port, found {environment['PORT']} in use" in taken.stderr
@@ -285,3 +297,23 @@ def test_serve_comes_up_refuses_a_second_and_leaves_nothing(environment: dict[st
     assert house.returncode == (0 if number == signal.SIGTERM else -number)
     until(lambda: all(gone(int(pid)) for pid in children))
     check_port("127.0.0.1", int(environment["PORT"]))
+
+
+def test_serve_counts_who_asks_and_outlives_its_counters(tmp_path: Path) -> None:
+    with Served(tmp_path / "var", PROBATUM_LIMITS="") as server:
+        unknown = {"text": "https://id.gs1.org/01/09521000000018/10/AX26K1/21/NOBODY?17=280131"}
+
+        def asked() -> int:
+            return httpx.post(f"{server.url}/api/scan", json=unknown, trust_env=False).status_code
+
+        assert [asked() for _ in range(DEVICE.misses.amount + 2)] == [200] * DEVICE.misses.amount + [429, 429]
+        (counters,) = counting(server)
+        os.kill(counters, signal.SIGKILL)
+        until(lambda: asked() == 200)
+        until(lambda: counting(server) not in ([], [counters]))
+        assert server.ready()
+
+
+def counting(server: Served) -> list[int]:
+    """The process that counts, by its folder."""
+    return [pid for pid in server.children() if os.readlink(f"/proc/{pid}/cwd").endswith(f"{os.sep}counters")]

@@ -21,8 +21,9 @@ from verifier.commands.supervise import Child, ServeError, Service, Supervisor
 from verifier.process import FolderTaken, Process, hold
 from verifier.settings import ROOT, Settings
 from verifier.store import layout
-from verifier.store.embedded import EmbeddedRedis
+from verifier.store.embedded import VOLATILE, EmbeddedRedis
 from verifier.store.redis import StoreError, check_durable, connect, durability_faults
+from verifier.store.servers import find_servers
 
 SOURCES = ("app.py", "verifier/**/*.*", "scanner/**/*.*")
 
@@ -53,6 +54,10 @@ def serve(settings: Settings, *, demo: bool, reload: bool, allow_volatile: bool)
         inspect_store(settings.redis_url, allow_volatile)
     located = replace(settings, redis_url=embedded.url if embedded else settings.redis_url)
     services: list[Service] = [embedded] if embedded else []
+    if settings.limits is None and any(find_servers()):
+        counters = EmbeddedRedis(settings.data, None, "counters", VOLATILE)
+        located = replace(located, limits=counters.url)
+        services.append(counters)
     services += [node(located, allow_volatile), web(located)]
     changed = Changes(ROOT) if reload else None
     if demo:

@@ -28,11 +28,13 @@ class ServeError(Exception):
 
 
 class Service(Protocol):
-    """What the supervisor needs: `start` returns at once, `stop` when nothing is left, `death` is for people."""
+    """What the supervisor needs: `start` returns at once, `stop` when nothing is left, `death` is for people. Without
+    one that is `vital` the house cannot stand; the others are only started again."""
 
     name: str
     bound_s: float
     reloads: bool
+    vital: bool
 
     def start(self) -> None: ...
     def alive(self) -> bool: ...
@@ -45,6 +47,7 @@ class Child:
     """A process of ours as a service; `ready` is asked from outside, within `bound_s` seconds of its start."""
 
     reloads = True
+    vital = True
 
     def __init__(self, process: Process, ready: Callable[[], bool], bound_s: float = 60.0) -> None:
         self.name, self.process, self.ready, self.bound_s = process.name, process, ready, bound_s
@@ -128,9 +131,9 @@ class Supervisor:
         deaths.append(now)
         while now - deaths[0] > WITHIN_S:
             deaths.popleft()
-        if len(deaths) >= QUICK_DEATHS:
+        if len(deaths) >= QUICK_DEATHS and service.vital:
             raise ServeError(f"{service.name} died {len(deaths)} times within {WITHIN_S:.0f} s: {service.death()}")
-        return PAUSES_S[len(deaths) - 1]
+        return PAUSES_S[min(len(deaths), len(PAUSES_S)) - 1]
 
     def _reload(self) -> None:
         self.report("the code changed: starting again")

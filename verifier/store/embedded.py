@@ -33,21 +33,34 @@ CONFIGURATION = (
 )
 """Paths are relative to the server's folder: before 7.0 its command line could not carry a space."""
 
+VOLATILE = (
+    *CONFIGURATION[: CONFIGURATION.index("--save")],
+    *("--save", "", "--appendonly", "no", "--maxmemory", "64mb", "--maxmemory-policy", "volatile-ttl"),
+)
+"""Of the server that counts (web/limits): nothing on disk, and what ends soonest goes first when memory is short."""
+
 ADVICE = "; nothing was changed: restore the folder from a copy, or mend a copy of it with redis-check-aof"
 
 
 class EmbeddedRedis:
-    """A server on `<data>/redis`, ours alone: `with EmbeddedRedis(data) as server: connect(server.url)`.
+    """A server on `<data>/<name>`, ours alone: `with EmbeddedRedis(data) as server: connect(server.url)`.
 
     Durable as DESIGN asks: acknowledged is on disk. Not thread-safe; start it from the main thread (process.py).
     """
 
-    name = "redis"
     bound_s = 600.0  # a long ledger takes its time to load
     reloads = False
 
-    def __init__(self, data: Path, servers: Sequence[Server] | None = None) -> None:
-        self.folder = data.absolute() / "redis"
+    def __init__(
+        self,
+        data: Path,
+        servers: Sequence[Server] | None = None,
+        name: str = "redis",
+        configuration: tuple[str, ...] = CONFIGURATION,
+    ) -> None:
+        self.name, self.configuration = name, configuration
+        self.vital = configuration is CONFIGURATION
+        self.folder = data.absolute() / name
         self._servers = servers
         self._process: Process | None = None
         self._held: int | None = None
@@ -129,8 +142,8 @@ class EmbeddedRedis:
             self._near.symlink_to(self.folder)
         # The server inherits the lock: while it lives, even orphaned, nobody opens a second one on its file.
         return Process(
-            "redis",
-            [str(self.server.program), *CONFIGURATION],
+            self.name,
+            [str(self.server.program), *self.configuration],
             cwd=self.folder,
             output=self.folder / "redis.log",
             keep=(self._held,),

@@ -8,6 +8,8 @@
 {log}:laid                CBOR [[gtin, batch, k], ...] of batches laid out by a commit that is not published yet
 s:...                     the projection: rebuilt from the above bit for bit (state/keys names it)
 s:{gtin:batch}:b:<u32>    a bucket: serials, a state byte each     s:{gtin:batch}:heap  its tree's hashes
+
+Counters of who asks how often (limits:*, web/limits) stand in another Redis, which may forget.
 """
 
 from verifier.state.keys import Name

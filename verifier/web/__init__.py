@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from verifier.web import problem
 from verifier.web.desk import Desk
@@ -31,8 +32,8 @@ HEADERS = {
 }
 
 
-def wire(app: Flask, desk: Desk) -> Flask:
-    """Give `app` every door and page, over one desk."""
+def wire(app: Flask, desk: Desk, proxies: int = 0) -> Flask:
+    """Give `app` every door and page, over one desk; `proxies` of ours stand in front."""
     app.config["MAX_CONTENT_LENGTH"] = IMAGE_LIMIT
     app.config["MAX_FORM_MEMORY_SIZE"] = 65_536
     app.url_map.merge_slashes = False  # no redirect to an address that a Host header named
@@ -47,8 +48,14 @@ def wire(app: Flask, desk: Desk) -> Flask:
             return app.make_response(explain(told))
         return told.response()
 
-    app.wsgi_app = with_headers(app.wsgi_app)  # type: ignore[assignment, method-assign]
+    reached = behind(with_headers(app.wsgi_app), proxies)
+    app.wsgi_app = reached  # type: ignore[assignment, method-assign]
     return app
+
+
+def behind(app: "WSGIApplication", proxies: int) -> "WSGIApplication":
+    """The application behind so many proxies of ours: the address they tell is believed, and of no one else's."""
+    return ProxyFix(app, x_for=proxies, x_proto=proxies, x_host=0) if proxies else app
 
 
 def with_headers(app: "WSGIApplication") -> "WSGIApplication":

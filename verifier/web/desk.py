@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import redis
+from flask import current_app
 
 from scanner import decode, photo, sighting
 from scanner.check import miss
@@ -20,13 +21,16 @@ from verifier.ledger.policy import Policy
 from verifier.ledger.policy import parse as parse_policy
 from verifier.node import keyfile
 from verifier.settings import Settings
+from verifier.statements.answer import Answer
 from verifier.statements.envelope import read
+from verifier.statements.kinds import body_of
 from verifier.store.gather import Answerer, Gatherer, NotReady
 from verifier.vault import Vault
 from verifier.verdict.evidence import Evidence
 from verifier.verdict.judge import Question, judge
 from verifier.verdict.trust import Trust
 from verifier.verdict.verdict import Verdict, to_json
+from verifier.web.limits import Counted, Limits, Unlimited
 from verifier.web.problem import Problem, of
 
 MAX_AGE_S = 24 * 3600
@@ -38,6 +42,7 @@ class Desk:
     def __init__(self, settings: Settings, client: redis.Redis, clock: Callable[[], int]) -> None:
         self.settings, self.client, self.clock = settings, client, clock
         self.vault = Vault.open(settings.data / "vault", settings.vault_key)
+        self.limits: Limits = Unlimited() if settings.limits in (None, "off") else Counted(settings.limits, clock)
         self._remembered = lru_cache(maxsize=1024)(self._secret)
 
     @cached_property
@@ -70,14 +75,17 @@ class Desk:
 
     def sight_photo(self, data: bytes) -> Sighting | Miss:
         """What a photo shows; raises PhotoError."""
+        self.limits.scan()
         return sighting.sight(decode.decode(photo.read_photo(data)), self.settings.hosts)
 
     def sight_text(self, text: str, symbology: str | None) -> Sighting | Miss:
         """What a typed or scanned text says."""
+        self.limits.scan()
         return sighting.sight_text(text, symbology, self.settings.hosts)
 
     def check(self, seen: Sighting | Miss, viewer: str = "patient") -> Verdict:
         """The verdict on what was seen; raises Problem where there is nothing to judge."""
+        self.limits.scan()
         now = self.clock()
         if isinstance(seen, Miss):
             return self._miss(seen, now)
@@ -85,8 +93,12 @@ class Desk:
         return judge(Question(seen.identity, viewer), evidence, self.trust, now)
 
     def evidence(self, identity: Identity, since: int | None = None) -> Evidence:
-        """The evidence of a pack; raises NotReady or redis.RedisError."""
-        return self.gatherer.gather(identity, self.clock(), since)
+        """The evidence of a pack; raises NotReady, redis.RedisError, or Problem to one who guesses at its GTIN."""
+        self.limits.guess(identity.gtin or "")
+        found = self.gatherer.gather(identity, self.clock(), since)
+        if found.serial is None and _unknown(found.answer):
+            self.limits.missed(identity.gtin or "")
+        return found
 
     @staticmethod
     def _miss(seen: Miss, now: int) -> Verdict:
@@ -133,6 +145,11 @@ class Desk:
         return self.settings.data / "demo"
 
 
+def desk() -> Desk:
+    """The desk of this worker."""
+    return cast(Desk, current_app.extensions["probatum"])
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Turn whatever fails inside into the Problem it is."""
@@ -145,6 +162,12 @@ def told() -> Iterator[None]:
 def complete(identity: Identity) -> bool:
     """Whether an identity carries all four elements of a pack."""
     return None not in (identity.gtin, identity.batch, identity.serial, identity.expiry)
+
+
+def _unknown(answer: bytes | None) -> bool:
+    """Whether an answer says that no such pack was issued."""
+    body = body_of(read(answer)) if answer is not None else None
+    return isinstance(body, Answer) and body.state == "unknown"
 
 
 def trust_of(data: Path) -> Trust:

@@ -38,6 +38,7 @@ class Problem(Exception):
         self.type_code, self.status, self.detail = type_code, status, detail
         self.title = title or type_code.replace("_", " ").capitalize()
         self.value, self.expected, self.found = value, expected, found
+        self.retry_after: int | None = 2 if status == 503 else None  # seconds
 
     def fields(self) -> dict[str, Any]:
         """The members of the problem document."""
@@ -49,12 +50,14 @@ class Problem(Exception):
         """The HTTP answer."""
         answer = jsonify(self.fields())
         answer.status_code, answer.content_type = self.status, "application/problem+json"
-        answer.headers["Cache-Control"] = "no-store"
-        if self.status == 503:
-            answer.headers["Retry-After"] = "2"
-        if self.status == 405:
-            answer.headers["Allow"] = str(self.expected)  # RFC 9110 15.5.6
+        answer.headers.update(self.headers())
         return answer
+
+    def headers(self) -> dict[str, str]:
+        """The headers that go with it, on a page too."""
+        retry = {"Retry-After": str(self.retry_after)} if self.retry_after is not None else {}
+        allow = {"Allow": str(self.expected)} if self.status == 405 else {}  # RFC 9110 15.5.6
+        return {"Cache-Control": "no-store", **retry, **allow}
 
 
 PHOTO_STATUS = {"too_large": 413, "too_many_pixels": 413, "not_an_image": 415}

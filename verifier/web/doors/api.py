@@ -3,15 +3,16 @@
 What a JSON body may hold is one struct a door: it refuses what is wrong, and web/openapi describes the door by it.
 """
 
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 from msgspec import Meta, Struct
 
 from verifier.statements.cbor import MAX_INT
 from verifier.verdict import evidence as files
-from verifier.web.desk import Desk
+from verifier.web.desk import desk as desk  # the other doors find it here
+from verifier.web.doors.signed import caller, claims_signature
 from verifier.web.problem import Problem
 from verifier.web.words import language
 
@@ -33,11 +34,6 @@ class Asked(Code, frozen=True, forbid_unknown_fields=True):
     """A pack's code, and the size of the checkpoint (`since`) from which the ledger's growth is to be proved."""
 
     since: Annotated[int, Meta(ge=0, lt=MAX_INT)] | None = None
-
-
-def desk() -> Desk:
-    """The desk of this worker."""
-    return cast(Desk, current_app.extensions["probatum"])
 
 
 @blueprint.post("/api/scan")
@@ -65,11 +61,14 @@ def evidence() -> Response:
 
 
 def asked(kind: type[T], accepted: str = "application/json") -> T:
-    """The JSON body as a `kind`, bounded; Problem 415, 413 or 400 naming the field that is wrong."""
+    """The JSON body as a `kind`, bounded; Problem 415, 413 or 400 naming the field that is wrong. Whoever
+    signed it is proven first."""
     if request.mimetype != "application/json":
         found = request.mimetype or "no content type"
         raise Problem("content_type", 415, "Not a type this door reads.", expected=accepted, found=found)
     body = body_within(TEXT_LIMIT)
+    if claims_signature():
+        caller(body)
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as fault:

@@ -48,9 +48,7 @@ def explain(fault: Exception) -> Response:
         again=again(typed),
     )
     response = make_response(page, problem.status)
-    response.headers["Cache-Control"] = "no-store"
-    if problem.status == OUTAGE:
-        response.headers["Retry-After"] = "2"
+    response.headers.update(problem.headers())
     return response
 
 
