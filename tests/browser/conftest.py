@@ -1,14 +1,21 @@
 """One server and one browser for this folder; every page is watched: what it logs, what it asks of whom."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import film
 from browser.screen import PHONE, Served, launch, screen
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
+
+# What the browser itself notes: the status of a page meant to be a problem, a header that plain http cannot have, and
+# a request that a test has stopped.
+NOTED = ("responded with a status of", "Cross-Origin-Opener-Policy header has been ignored", "net::ERR_FAILED")
 
 Open = Callable[..., Page]
+Launch = Callable[..., Browser]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,12 +26,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser(chromium: Path) -> Iterator[Browser]:
-    """Debian's chromium."""
+def playwright() -> Iterator[Playwright]:
+    """What drives browsers."""
     with sync_playwright() as playwright:
-        browser = launch(playwright, str(chromium))
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: Path, playwright: Playwright) -> Iterator[Browser]:
+    """Debian's chromium, with a camera that its user allows and that never shows a code."""
+    browser = launch(playwright, str(chromium), *film.ALLOWED)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -41,19 +54,26 @@ def open_page(browser: Browser, served: Served) -> Iterator[Open]:
     faults: list[str] = []
 
     def logged(message: ConsoleMessage) -> None:
-        # The browser also logs the status of a page that was meant to be a problem.
-        if message.type in ("error", "warning") and "responded with a status of" not in message.text:
+        if message.type in ("error", "warning") and not any(noted in message.text for noted in NOTED):
             faults.append(message.text)
 
-    def opened(size: tuple[int, int] = PHONE, **more: Any) -> Page:
-        page = screen(browser, served.url, size, **more)
+    def opened(size: tuple[int, int] = PHONE, *, within: Browser = browser, url: str = served.url, **more: Any) -> Page:
+        page = screen(within, url, size, **more)
         pages.append(page)
         page.on("console", logged)
         page.on("pageerror", lambda fault: faults.append(str(fault)))
-        page.on("request", lambda r: None if r.url.startswith(f"{served.url}/") else faults.append(f"asked {r.url}"))
+        page.on("request", lambda r: None if r.url.startswith(f"{url}/") else faults.append(f"asked {r.url}"))
         return page
 
     yield opened
     for page in pages:
         page.close()
     assert not faults
+
+
+@pytest.fixture
+def launched(chromium: Path, playwright: Playwright, open_page: Open) -> Iterator[Launch]:
+    """Launches browsers with flags of their own: a film, no camera, nobody who allows it. They end before their pages
+    are closed, as `open_page` allows."""
+    with ExitStack() as stack:
+        yield lambda *flags: stack.enter_context(closing(launch(playwright, str(chromium), *flags)))

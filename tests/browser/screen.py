@@ -92,9 +92,9 @@ def program() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-def launch(playwright: Playwright, chromium: str) -> Browser:
-    """The browser, without a window and without a word to anyone but us."""
-    return playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+def launch(playwright: Playwright, chromium: str, *more: str) -> Browser:
+    """The browser, without a window and without a word to anyone but us; `more` are flags of its own."""
+    return playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, *more])
 
 
 def screen(browser: Browser, url: str, size: tuple[int, int] = PHONE, *, theme: str = "light", **more: Any) -> Page:

@@ -2,8 +2,12 @@
 const root = document.documentElement;
 root.classList.add("enhanced");
 
+let sent = -Infinity; // a code is not asked twice within a second: scanners and fingers stutter
+
 for (const form of document.querySelectorAll("form[data-busy]")) {
-  form.addEventListener("submit", () => {
+  form.addEventListener("submit", (event) => {
+    if (event.timeStamp - sent < 1000) return event.preventDefault();
+    sent = event.timeStamp;
     const busy = form.querySelector(".busy");
     if (busy) busy.textContent = form.dataset.busy;
     for (const button of form.querySelectorAll("button")) button.disabled = true;
@@ -16,6 +20,7 @@ for (const form of document.querySelectorAll("form[data-busy]")) {
 // Coming back with the browser's arrow finds the forms ready again.
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
+  sent = -Infinity;
   for (const busy of document.querySelectorAll(".busy")) busy.textContent = "";
   for (const button of document.querySelectorAll("button:disabled")) button.disabled = false;
 });
