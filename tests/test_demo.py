@@ -107,7 +107,8 @@ def test_every_image_that_the_issue_names_is_there(demo_house: House) -> None:
         "genuine-qr.png": "genuine", "genuine-datamatrix.png": "genuine", "already-dispensed.png": "genuine",
         "expired.png": "do_not_use", "recalled.png": "do_not_use", "withdrawn.png": "caution",
         "unknown-serial.png": "caution", "stolen.png": "do_not_use", "destroyed.png": "do_not_use",
-        "journey-incomplete.png": "caution", "maker-not-enrolled.png": "unverified",
+        "journey-incomplete.png": "caution", "signed-pack.png": "genuine",
+        "forged-signature.png": "do_not_use", "foreign-91-92.png": "genuine", "maker-not-enrolled.png": "unverified",
         "look-alike-url.png": "unverified", "ean13-only.png": "unverified", "blank-photo.jpg": 422,
     }  # fmt: skip
 

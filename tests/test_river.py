@@ -17,7 +17,8 @@ from verifier.store.projection import derived_keys
 
 DEMO = (
     "genuine-qr.png", "genuine-datamatrix.png", "already-dispensed.png", "expired.png", "recalled.png", "withdrawn.png",
-    "unknown-serial.png", "stolen.png", "destroyed.png", "journey-incomplete.png", "maker-not-enrolled.png",
+    "unknown-serial.png", "stolen.png", "destroyed.png", "journey-incomplete.png", "signed-pack.png",
+    "forged-signature.png", "foreign-91-92.png", "maker-not-enrolled.png",
     "look-alike-url.png", "ean13-only.png", "blank-photo.jpg",
 )  # fmt: skip
 OWN = Lot("09521000000018", "RIVER1", "280331", ("FR",))

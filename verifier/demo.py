@@ -17,6 +17,7 @@ from uuid import NAMESPACE_URL, uuid5
 import cv2
 import numpy as np
 import zxingcpp
+from nacl.signing import SigningKey
 
 from verifier import labels
 from verifier.commands import trust as trusts
@@ -36,6 +37,7 @@ from verifier.statements.event import Event
 from verifier.statements.genesis import Controller, Genesis, Registry
 from verifier.statements.key import Key
 from verifier.statements.member import Member
+from verifier.statements.pack_signature import sign as sign_pack
 from verifier.statements.product import Product
 from verifier.statements.recall import Recall
 from verifier.statements.roster import ROOT
@@ -73,21 +75,26 @@ LOTS = (
     ("recalled", 1, "CD26B3", 9, 120),
     ("withdrawn", 1, "CD26C9", 10, 110),
     ("imported", 2, "NV26H2", 20, 60),
+    ("signed", 0, "AX26S4", 14, 30),
 )
+SIGNED = ("signed",)  # lots whose packs carry their own signature
 
 
 @dataclass(frozen=True, slots=True)
 class World:
     """The demo's lots and serials, and the moment (Unix seconds) its days are counted back from, kept so that a seeding
-    cut short says the very same statements again."""
+    cut short says the very same statements again. Of a signed lot: its public pack key, and each pack's (91), (92)."""
 
     at: int
     lots: dict[str, Lot]
     serials: dict[str, list[str]]
+    pack_keys: dict[str, bytes]
+    signatures: dict[str, list[list[str]]]
 
     def pack(self, lot: str, number: int) -> Identity:
-        """One pack of a lot."""
-        return identity_of(self.lots[lot], self.serials[lot][number])
+        """One pack of a lot, with its signature where it carries one."""
+        bare = identity_of(self.lots[lot], self.serials[lot][number])
+        return carrying(bare, *self.signatures[lot][number]) if lot in self.signatures else bare
 
     def ago(self, days: int) -> int:
         """Unix seconds, `days` before the world was drawn."""
@@ -201,11 +208,34 @@ def _world(folder: Path) -> World:
             }
             for name, product, batch, months, _ in LOTS
         }
-        _write_json(file, {"at": at, "lots": rows})
+        signed = {name: _signatures(rows[name]) for name in SIGNED}
+        _write_json(file, {"at": at, "lots": rows, "signed": signed})
     drawn = json.loads(file.read_text("utf-8"))
-    rows = drawn["lots"]
-    lots = {name: Lot(row["gtin"], row["batch"], row["expiry"], ("FR",)) for name, row in rows.items()}
-    return World(drawn["at"], lots, {name: row["serials"] for name, row in rows.items()})
+    rows, signed = drawn["lots"], drawn["signed"]
+    return World(
+        drawn["at"],
+        {name: _lot(row) for name, row in rows.items()},
+        {name: row["serials"] for name, row in rows.items()},
+        {name: bytes.fromhex(row["pack_key"]) for name, row in signed.items()},
+        {name: row["signatures"] for name, row in signed.items()},
+    )
+
+
+def _lot(row: dict[str, Any]) -> Lot:
+    return Lot(row["gtin"], row["batch"], row["expiry"], ("FR",))
+
+
+def _signatures(row: dict[str, Any]) -> dict[str, Any]:
+    """A pack key's public half, and what it signed; its private half is nowhere once this returns."""
+    key = SigningKey.generate()
+    signatures = [sign_pack(key, identity_of(_lot(row), serial)) for serial in row["serials"]]
+    return {"pack_key": bytes(key.verify_key).hex(), "signatures": signatures}
+
+
+def carrying(pack: Identity, hint: str, signature: str) -> Identity:
+    """A pack that carries these (91) and (92), whatever they are."""
+    others = (element for element in pack.elements if element[0] not in ("91", "92"))
+    return Identity((*others, ("91", hint), ("92", signature)))
 
 
 def _month_end(today: date, months: int) -> date:
@@ -244,9 +274,10 @@ def _products(voice: _Voice) -> None:
 
 def _issue(voice: _Voice, name: str, maker: str, days: int) -> None:
     """A batch has a fresh secret, so that it is never the same bytes: one that stands already is left as it is."""
-    serials = [serial.encode() for serial in voice.world.serials[name]]
+    world, key = voice.world, voice.key(maker)
+    serials, public = [serial.encode() for serial in world.serials[name]], world.pack_keys.get(name)
     try:
-        issue(voice.client, voice.key(maker), voice.world.lots[name], serials, moment=voice.world.ago(days))
+        issue(voice.client, key, world.lots[name], serials, moment=world.ago(days), pack_key=public)
     except ServerError as fault:
         if fault.fields.get("type") != "/problems/batch_exists":
             raise
@@ -289,6 +320,8 @@ def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
     current, name = world.lots["current"], PRODUCTS[0][2]
     stranger = identity_of(current, "Z" * 13)
     elsewhere = identity_of(Lot(gtin("0952900000001"), "ZZ1", current.expiry, ("FR",)), world.serials["current"][0])
+    forged = carrying(world.pack("signed", 1), *_one_bit(world.signatures["signed"][1]))
+    foreign = carrying(world.pack("current", 4), "EE08", "dGhlIHRheCBzdGFtcCBvZiBhbm90aGVyIGNvdW50cnk=")
     lookalike = world.pack("current", 3).digital_link().replace("id.gs1.org", "id.gs1.org.controle-boite.example")
     rows: list[tuple[str, bytes, str, list[str]]] = [
         _label("genuine-qr", world.pack("current", 0), "qr", name, "genuine", "genuine", "not_recorded"),
@@ -303,6 +336,9 @@ def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
         _label("stolen", world.pack("current", 5), "qr", name, "do_not_use", "stolen"),
         _label("destroyed", world.pack("current", 6), "datamatrix", name, "do_not_use", "destroyed"),
         _label("journey-incomplete", world.pack("current", GAP_PACK), "qr", name, "caution", "gap"),
+        _label("signed-pack", world.pack("signed", 0), "qr", name, "genuine", "genuine", "not_recorded"),
+        _label("forged-signature", forged, "qr", name, "do_not_use", "forged"),
+        _label("foreign-91-92", foreign, "datamatrix", name, "genuine", "genuine", "not_recorded"),
         _label("maker-not-enrolled", elsewhere, "datamatrix", "", "unverified", "not_registered"),
         ("look-alike-url.png", _code(lookalike, zxingcpp.BarcodeFormat.QRCodeModel2), "unverified", ["foreign_link"]),
         ("ean13-only.png", _code(current.gtin[1:], zxingcpp.BarcodeFormat.EAN13), "unverified", ["no_serial"]),
@@ -313,6 +349,12 @@ def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
         expected[file] = {"outcome": outcome, "reasons": reasons}
     (folder / "blank-photo.jpg").write_bytes(_blank())
     return expected | {"blank-photo.jpg": {"status": 422}}
+
+
+def _one_bit(signed: list[str]) -> tuple[str, str]:
+    """The same hint, and a signature with its first character changed."""
+    hint, signature = signed
+    return hint, ("A" if signature[0] != "A" else "B") + signature[1:]
 
 
 def _label(

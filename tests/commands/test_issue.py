@@ -1,6 +1,7 @@
 """`issue`: a batch of one's own, from serials to labels that scan; and every refusal, in one sentence, before anything
 is made."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,13 +10,19 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from nacl.signing import SigningKey
 from served import Served
 
 from scanner import decode, photo, sighting
 from scanner.sighting import Sighting
 from verifier.commands.client import Client, ServerError
 from verifier.commands.issue import _registered, _unless_refused, keep_serials, yymmdd
+from verifier.node import keyfile
 from verifier.settings import ROOT
+from verifier.statements import pack_signature
+from verifier.statements.envelope import read
+from verifier.statements.kinds import body_of
+from verifier.verdict import evidence as files
 
 GTIN = "09521000000018"
 UNREGISTERED = "09521000000094"
@@ -23,9 +30,12 @@ USUAL = {"gtin": GTIN, "batch": "OWN1", "expiry": "2028-03-31", "serials": "3"}
 
 
 def issue(served: Served, **options: str) -> subprocess.CompletedProcess[bytes]:
+    return served.call("verifier", "issue", *words_of(**options))
+
+
+def words_of(**options: str) -> list[str]:
     given = USUAL | options
-    words = [word for name, value in given.items() if name != "labels" or value for word in (f"--{name}", value)]
-    return served.call("verifier", "issue", *words)
+    return [word for name, value in given.items() if name != "labels" or value for word in (f"--{name}", value)]
 
 
 def size(server: Served) -> int:
@@ -93,6 +103,49 @@ def test_the_text_under_a_label_is_what_the_code_says(issued: Path) -> None:
     assert (seen.identity.gtin, seen.identity.batch, seen.identity.serial, seen.identity.expiry) == (
         GTIN, "OWN1", serial, "280331",
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def signed(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The labels of a signed batch of two."""
+    folder = tmp_path_factory.mktemp("signed") / "labels"
+    done = server.call("verifier", "issue", *words_of(batch="SIGN1", serials="2", labels=str(folder)), "--sign")
+    assert done.returncode == 0, done.stderr
+    told = "signed; the key that signed them is forgotten, and signs no other pack"
+    assert done.stdout.decode().splitlines()[1] == f"labels in {folder}, {told}"
+    return folder
+
+
+@pytest.mark.parametrize("carrier", ["qr", "datamatrix"])
+def test_signed_labels_are_genuine_and_their_key_is_nowhere(
+    server: Served, signed: Path, tmp_path: Path, carrier: str
+) -> None:
+    proof = server.call("verifier", "prove", "--gtin", GTIN, "--batch", "SIGN1").stdout
+    batch = next(one for one in (read(e.raw) for e in files.decode(proof).statements) if one.kind == "batch")
+    public = getattr(body_of(batch), "pack_key", None)
+    assert public is not None
+    for number, label in enumerate(sorted(signed.glob(f"*-{carrier}.png"))):
+        shot = tmp_path / f"{number}.jpg"
+        shot.write_bytes(photograph(cv2.imread(str(label), cv2.IMREAD_GRAYSCALE), 17.0 + 100 * number))
+        done = server.call("scanner", str(shot))
+        assert done.returncode == 0, done.stdout + done.stderr
+        seen = sighting.sight(decode.decode(photo.read_photo(shot.read_bytes())))
+        assert isinstance(seen, Sighting)
+        own = pack_signature.read(seen.identity)
+        assert own is not None
+        assert own.verifies(public, seen.identity)
+    kept = [path for folder in (server.data, signed) for path in folder.rglob("*") if path.is_file()]
+    seeds = {seed for path in kept for seed in re.findall(rb"[0-9a-f]{64}", path.read_bytes())}
+    publics = {bytes(SigningKey(bytes.fromhex(seed.decode())).verify_key) for seed in seeds}
+    assert keyfile.load(server.data / "keys" / "laboratoires-aubrac.key").public in publics  # a key kept is found
+    assert public not in publics
+
+
+def test_to_sign_is_to_draw(server: Served) -> None:
+    before = size(server)
+    done = server.call("verifier", "issue", *words_of(batch="SIGN2"), "--sign")
+    assert (done.returncode, size(server)) == (2, before)
+    assert b"--sign draws signed labels and then forgets the key: expected --labels, found none" in done.stderr
 
 
 def test_serials_from_a_file(server: Served, tmp_path: Path) -> None:

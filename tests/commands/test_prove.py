@@ -9,6 +9,8 @@ from served import Served
 
 from verifier.demo import _world
 from verifier.settings import ROOT
+from verifier.statements.body import lot_link
+from verifier.statements.envelope import read
 from verifier.verdict import evidence as files
 from verifier.verdict import trust as trusts
 from verifier.verdict.judge import Question, judge
@@ -54,6 +56,41 @@ def test_growth_is_proven_from_the_trust_given(server: Served, tmp_path: Path) -
     seen = int((trusts.decode(old.read_text("utf-8")).checkpoint or b"").split(b"\n")[1])
     assert proof.growth is not None
     assert proof.growth.size == seen
+
+
+def test_a_lots_evidence_is_of_no_pack(server: Served) -> None:
+    world = _world(server.demo)
+    lot, pack = world.lots["recalled"], world.pack("recalled", 3)
+    done = server.run("verifier", "prove", "--gtin", lot.gtin, "--batch", lot.batch)
+    assert (done.returncode, done.stderr) == (0, b"")
+    proof = files.decode(done.stdout)
+    assert (proof.answer, proof.serial) == (None, None)
+    kinds = [read(exhibit.raw).kind for exhibit in proof.statements]
+    assert kinds[0] == "genesis"
+    assert {"key", "member", "product", "batch", "recall"} == set(kinds[1:])
+    trust = trusts.decode((server.data / "trust.json").read_text("utf-8"))
+    found = judge(Question(pack), proof, trust, int(world.at) + 60)
+    assert found.reasons == ("recall_patient", "missing_issue", "missing_state")  # a recall needs no state
+    bare = lot_link(lot.gtin, lot.batch)
+    assert files.decode(server.call("verifier", "prove", bare).stdout).statements == proof.statements
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ((), 2, "expected CODE, or --gtin and --batch of a lot"),
+        (("--gtin", "09521000000018"), 2, "expected CODE, or --gtin and --batch of a lot"),
+        (("CODE", "--gtin", "09521000000018", "--batch", "L"), 2, "expected CODE, or --gtin and --batch of a lot"),
+        (("--gtin", "09521000000019", "--batch", "L"), 1, "expected check digit 8, found 9"),
+        (("--gtin", "09521000000018", "--batch", "L" * 21), 1, "expected 1 to 20 characters of GS1 set 82, found 21"),
+        (("--gtin", "09521000000018", "--batch", "NOLOT"), 1, "404 No lot NOLOT of 09521000000018 was issued."),
+        (("--gtin", "09529000000014", "--batch", "AX26K1"), 1, "404 No lot AX26K1 of 09529000000014 was issued."),
+    ],
+)
+def test_what_is_no_lot(server: Served, words: tuple[str, ...], code: int, told: str) -> None:
+    done = server.call("verifier", "prove", *words)
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert told in done.stderr.decode().splitlines()[-1]
 
 
 @pytest.mark.parametrize(

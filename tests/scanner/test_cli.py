@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 import pytest
 import zxingcpp
+from house import with_element
 from served import Served
 
 from scanner.__main__ import BEFORE, EXITS, exit_code
 from verifier import labels
+from verifier.demo import _world, carrying
 from verifier.identity import parse_text
 from verifier.verdict.trust import Trust, decode, encode
 
@@ -282,6 +284,7 @@ def prove(server: Served, file: Path, image: str) -> Path:
 OFFLINE = (
     GENUINE, "genuine-datamatrix.png", "already-dispensed.png", "expired.png", RECALLED, "withdrawn.png",
     UNKNOWN, "stolen.png", "destroyed.png", "journey-incomplete.png", "maker-not-enrolled.png",
+    "signed-pack.png", "forged-signature.png", "foreign-91-92.png",
 )  # fmt: skip
 
 
@@ -321,6 +324,71 @@ def test_another_packs_evidence_and_damaged_evidence(server: Served, tmp_path: P
     damaged.write_bytes(evidence.read_bytes()[:-1])
     code, (row,), _ = rows(server, *stopped, damaged, server.demo / "genuine-datamatrix.png")
     assert (code, [reason["code"] for reason in row["reasons"]]) == (2, ["broken_evidence"])
+
+
+@pytest.fixture(scope="module")
+def lot(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The evidence of the signed lot alone: nothing about any of its packs."""
+    file = tmp_path_factory.mktemp("lot") / "lot.evidence"
+    signed = _world(server.demo).lots["signed"]
+    done = server.call("verifier", "prove", "--gtin", signed.gtin, "--batch", signed.batch, "--out", str(file))
+    assert done.returncode == 0, done.stderr
+    return file
+
+
+@pytest.fixture(scope="module")
+def labels_of(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Labels of that lot that no demo image shows."""
+    folder, world = tmp_path_factory.mktemp("labels"), _world(server.demo)
+    pack = world.pack("signed", 7)
+    hint, signature = pack.get("91") or "", pack.get("92") or ""
+    drawn = {
+        "matrix": (pack, "datamatrix"),
+        "later-date": (with_element(pack, "17", "491231"), "qr"),
+        "other-serial": (with_element(pack, "21", world.serials["signed"][8]), "datamatrix"),
+        "other-lot": (with_element(pack, "10", world.lots["current"].batch), "qr"),
+        "unsigned": (parse_text(pack.digital_link()), "qr"),
+        "foreign": (carrying(pack, "EE08", "dGVzdA=="), "datamatrix"),
+        "swapped-hint": (carrying(pack, hint[::-1], signature), "qr"),
+    }
+    for name, (identity, carrier) in drawn.items():
+        (folder / f"{name}.png").write_bytes(labels.label_png(identity, carrier))
+    return folder
+
+
+OF_A_LOT = {
+    "matrix": ("unverified", ["signed_only", "missing_state"]),
+    "later-date": ("do_not_use", ["forged", "missing_issue", "missing_state"]),
+    "other-serial": ("do_not_use", ["forged", "missing_issue", "missing_state"]),
+    "other-lot": ("do_not_use", ["forged", "missing_issue", "missing_state"]),
+    "unsigned": ("unverified", ["missing_issue", "missing_state"]),
+    "foreign": ("unverified", ["missing_issue", "missing_state"]),
+    "swapped-hint": ("unverified", ["missing_issue", "missing_state"]),
+}
+
+
+@pytest.mark.parametrize("image", OF_A_LOT)
+def test_a_signed_pack_is_told_from_its_lots_evidence(
+    server: Served, trust: Path, lot: Path, labels_of: Path, image: str
+) -> None:
+    stopped = ("--offline", "--evidence", lot, "--trust", trust, "--server", NOWHERE)
+    code, (row,), _ = rows(server, *stopped, labels_of / f"{image}.png")
+    outcome, reasons = OF_A_LOT[image]
+    assert (code, row["outcome"], [reason["code"] for reason in row["reasons"]]) == (EXITS[outcome], outcome, reasons)
+    assert row["answers"]["hands"] == "unknown"
+
+
+def test_a_signed_demo_pack_without_a_network(server: Served, trust: Path, lot: Path) -> None:
+    stopped = ("--offline", "--evidence", lot, "--trust", trust, "--server", NOWHERE)
+    code, lines, _ = scan(server, *stopped, server.demo / "signed-pack.png")
+    assert code == 2
+    assert "UNVERIFIED  Partly checked. Code authentic, history not checked. Try again" in lines[0]
+    assert not any("(91)" in line or "(92)" in line for line in lines)  # no box prints them to be compared
+    code, lines, _ = scan(server, "--lang", "fr", *stopped, server.demo / "forged-signature.png")
+    assert code == 1
+    assert "DO_NOT_USE  Signature fausse. Le fabricant n'a pas signé ce code." in lines[0]
+    code, (row,), _ = rows(server, *stopped, server.demo / "genuine-qr.png")  # of another lot
+    assert (code, row["outcome"], row["reasons"][0]["code"]) == (2, "unverified", "other_identity")
 
 
 def test_a_retail_code_needs_no_evidence_to_be_unverified(server: Served, tmp_path: Path, trust: Path) -> None:

@@ -226,7 +226,7 @@ def vectors(rows: list[Row]) -> dict[str, Any]:
         out.append(
             {
                 "name": row.name,
-                "question": {"digital_link": row.identity.digital_link(), "viewer": row.viewer, "reads": row.reads},
+                "question": {"digital_link": row.identity.signed_link(), "viewer": row.viewer, "reads": row.reads},
                 "evidence": None if row.data is None else blobs[row.data],
                 "trust": json.loads(trusts.encode(row.trust)),
                 "now": row.now,

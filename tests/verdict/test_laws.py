@@ -3,6 +3,7 @@
 `judge_strictly` is asked wherever the exhibits can be read, so that no fault of ours hides as "unverified".
 """
 
+from base64 import urlsafe_b64encode
 from dataclasses import fields, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verifier.identity import Identity, parse_text
-from verifier.statements import cbor
+from verifier.statements import cbor, pack_signature
 from verifier.verdict import evidence as files
 from verifier.verdict.evidence import Evidence, Exhibit
 from verifier.verdict.judge import Question, judge, judge_strictly
@@ -25,9 +26,9 @@ EXPECTED = {
     "active": ("genuine", "not_recorded"), "neighbour": ("genuine", "not_recorded"), "supplied": ("dispensed",),
     "imported": ("genuine", "not_recorded"), "stolen": ("stolen",), "destroyed": ("destroyed",), "gap": ("gap",),
     "expired": ("expired",), "recalled": ("recall_patient",), "withdrawn": ("recall_pharmacy",),
-    "unknown": ("unknown",), "not_registered": ("not_registered",),
+    "signed": ("genuine", "not_recorded"), "unknown": ("unknown",), "not_registered": ("not_registered",),
 }  # fmt: skip
-GENUINE = ("active", "supplied", "imported")
+GENUINE = ("active", "supplied", "imported", "signed")
 names = st.sampled_from(sorted(EXPECTED))
 
 
@@ -163,6 +164,56 @@ def test_exhibits_twice_or_in_another_order_are_unverified(
     shuffled = tuple(statements[n] for n in order)
     found = asked(demo_house, cases[name], replace(cases[name].evidence, statements=shuffled))
     assert (found.outcome == "genuine") == (shuffled == statements)
+
+
+def bare(identity: Identity) -> Identity:
+    """The same pack, read from a label without its signature."""
+    return Identity(tuple(element for element in identity.elements if element[0] not in ("91", "92")))
+
+
+def poorer_than(whole: Evidence) -> list[Evidence]:
+    """The evidence, and what is left of it when one exhibit or part is lost."""
+    rest = (whole.statements[:n] + whole.statements[n + 1 :] for n in range(len(whole.statements)))
+    lost: list[dict[str, Any]] = [{}, {"checkpoint": None}, {"answer": None}, {"serial": None}, {"statements": ()}]
+    lost += [{"answer": None, "serial": None}, *({"statements": statements} for statements in rest)]
+    return [replace(whole, **parts) for parts in lost]
+
+
+def test_a_signature_changes_no_outcome(demo_house: House, cases: dict[str, Case]) -> None:
+    """It makes nothing genuine and nothing worse; alone, it says that the code is good and its history unknown."""
+    case = cases["signed"]
+    told = set()
+    for evidence in poorer_than(case.evidence):
+        with_it, without = (verdict(demo_house, one, evidence) for one in (case.identity, bare(case.identity)))
+        assert (with_it.outcome, with_it.answers) == (without.outcome, without.answers)
+        assert set(with_it.reasons) - set(without.reasons) <= {"signed_only"}
+        told.add(with_it.reasons[0])
+    assert "signed_only" in told
+    alone = replace(case.evidence, answer=None, serial=None)
+    assert verdict(demo_house, case.identity, alone).reasons == ("signed_only", "missing_state")
+    assert verdict(demo_house, bare(case.identity), alone).reasons == ("missing_issue", "missing_state")
+
+
+@settings(max_examples=200, deadline=None)
+@given(bit=st.integers(0, 511), data=st.data())
+def test_a_bit_of_a_signature_flipped_is_forged_and_by_no_loss_genuine(
+    demo_house: House, cases: dict[str, Case], bit: int, data: st.DataObject
+) -> None:
+    case = cases["signed"]
+    own = pack_signature.read(case.identity)
+    assert own is not None
+    text = urlsafe_b64encode(flipped(own.signature, bit)).rstrip(b"=").decode()
+    forged = Identity((*bare(case.identity).elements, ("91", case.identity.get("91") or ""), ("92", text)))
+    assert verdict(demo_house, forged, case.evidence).reasons == ("forged",)
+    evidence = data.draw(st.sampled_from(poorer_than(case.evidence)))
+    assert verdict(demo_house, forged, evidence).outcome in ("do_not_use", "unverified")
+
+
+@pytest.mark.parametrize("code", ["checkpoint_refused", "broken_evidence", "other_identity", "forged", "expired"])
+def test_what_is_wrong_headlines_over_a_signature_that_is_right(code: str) -> None:
+    assert sort({code, "signed_only"})[0] == code
+    for lost in ("missing_issue", "missing_keys", "missing_state", "missing_recalls", "missing_growth", "stale"):
+        assert sort({lost, "signed_only"})[0] == "signed_only"
 
 
 PARTS = tuple(field.name for field in fields(Evidence))

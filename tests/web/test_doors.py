@@ -190,6 +190,8 @@ def test_growth_since_no_size(demo_house: House, since: Any) -> None:
 
 def test_evidence_needs_all_four_elements(demo_house: House) -> None:
     assert_problem(demo_house.http.post("/api/evidence", json={"text": GTIN}), 422, "incomplete")
+    nowhere = {"text": f"https://id.gs1.org/01/{GTIN}/10/NOLOT"}
+    assert_problem(demo_house.http.post("/api/evidence", json=nowhere), 404, "lot_unknown")
 
 
 WRONG = (

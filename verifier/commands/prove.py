@@ -1,4 +1,5 @@
-"""`prove`: write the evidence about one code to a file that anyone can judge, offline, without trusting this server."""
+"""`prove`: write the evidence about one code, or one lot, to a file that anyone can judge, offline, without
+trusting this server."""
 
 import sys
 from pathlib import Path
@@ -6,30 +7,41 @@ from pathlib import Path
 import click
 
 from verifier.commands.client import Client, ServerError
+from verifier.identity import Identity
 from verifier.ledger import checkpoint as notes
 from verifier.settings import Settings
 from verifier.verdict import trust as trusts
 
 
 @click.command(short_help="Write an evidence file.")
-@click.argument("code")
+@click.argument("code", required=False)
+@click.option("--gtin", help="With --batch: of a lot, for any signed pack of it.")
+@click.option("--batch", help="The lot.")
 @click.option("--server", help="Whose evidence; this machine's server by default.")
 @click.option(
     "--trust", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Prove growth from its checkpoint."
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file instead of standard output.")
 @click.pass_obj
-def command(settings: Settings, code: str, server: str | None, trust: Path | None, out: Path | None) -> None:
-    """Write the evidence about CODE (a Digital Link, an element string, or its "(01)..." text).
+def command(
+    settings: Settings, code: str | None, gtin: str | None, batch: str | None, server: str | None, trust: Path | None,
+    out: Path | None,
+) -> None:  # fmt: skip
+    """Write the evidence about CODE (a Digital Link, an element string, or its "(01)..." text), or about a lot.
+
+    A lot's holds no pack's state: from it, with no network, a pack's own signature (AI 91, 92) is checked.
 
     With --trust, the proof that the ledger only grew since that file's checkpoint goes in too; by default the
     trust.json of the data folder is used, where there is one.
     """
     known = trust or settings.data / "trust.json"
+    if (gtin is None) != (batch is None) or (code is None) == (gtin is None):
+        raise click.UsageError("expected CODE, or --gtin and --batch of a lot")
     try:
+        text = code if code is not None else Identity((("01", gtin or ""), ("10", batch or ""))).class_link()
         since = _size(known) if known.exists() else None
         with Client(server or settings.base_url) as client:
-            proof = client.post_json("/api/evidence", {"text": code, "since": since})
+            proof = client.post_json("/api/evidence", {"text": text, "since": since})
         if out is not None:
             out.write_bytes(proof)
     except (ServerError, ValueError, OSError) as fault:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import cbor2
 import redis
@@ -32,6 +32,7 @@ from verifier.store.log import LogStore
 from verifier.store.projection import read_keys
 from verifier.verdict.evidence import Evidence, Exhibit, Growth
 
+T = TypeVar("T")
 _LUA = files("verifier.store").joinpath("gather.lua").read_text("utf-8")
 
 
@@ -86,9 +87,17 @@ class Gatherer:
     def gather(self, identity: Identity, now: int, since: int | None = None) -> Evidence:
         """Everything known of a pack that carries all four elements, answered at `now`; `since` asks for the proof of
         growth from a smaller checkpoint. Raises NotReady, or redis.RedisError."""
+        return self._settled(lambda: self._gather(identity, now, since))
+
+    def gather_lot(self, gtin: str, batch: str, since: int | None = None) -> Evidence | None:
+        """What is known of a lot and of none of its packs: product, batch, recalls, their signers' keys, and no answer;
+        None where no such lot was issued. Raises as `gather`."""
+        return self._settled(lambda: self._gather_lot(Identity((("01", gtin), ("10", batch))), since))
+
+    def _settled(self, gather: Callable[[], T]) -> T:
         for _ in range(3):  # a key enrolled between the snapshot and the reading of its chain: look again
             try:
-                return self._gather(identity, now, since)
+                return gather()
             except StaleSnapshot:
                 continue
         raise NotReady("the ledger is changing faster than it can be read")
@@ -100,6 +109,14 @@ class Gatherer:
         ids, exhibits = self._exhibits([*said, *seen.recalls, *seen.signing], seen)
         answer = self._answer(identity, seen, state, ids, now) if state is not None else None
         return Evidence(seen.checkpoint, exhibits, proof, answer, self._growth(since, seen.note))
+
+    def _gather_lot(self, lot: Identity, since: int | None) -> Evidence | None:
+        seen = self._snapshot(lot)
+        if seen.product is None or seen.batch is None:
+            return None
+        said = [(row.id, row.kid) for row in (seen.product, seen.batch)]
+        _, exhibits = self._exhibits([*said, *seen.recalls], seen)
+        return Evidence(seen.checkpoint, exhibits, growth=self._growth(since, seen.note))
 
     def forget(self) -> None:
         """Empty what is remembered of the immutable (benchmarks of a cold scan)."""

@@ -100,6 +100,17 @@ class Desk:
             self.limits.missed(identity.gtin or "")
         return found
 
+    def proof(self, identity: Identity, since: int | None) -> Evidence:
+        """The evidence of a pack, or of a lot where the identity is one's; raises Problem for a lot nobody issued."""
+        if identity.serial is not None:
+            return self.evidence(identity, since)
+        gtin, batch = identity.gtin or "", identity.batch or ""
+        found = self.gatherer.gather_lot(gtin, batch, since)
+        if found is None:
+            told = {"value": identity.class_link(), "expected": "an issued lot", "found": "no such lot"}
+            raise Problem("lot_unknown", 404, f"No lot {batch} of {gtin} was issued.", **told)
+        return found
+
     @staticmethod
     def _miss(seen: Miss, now: int) -> Verdict:
         """The verdict that a miss is by itself; raises what it is otherwise."""
@@ -108,15 +119,15 @@ class Desk:
             raise seen.error or MISSES[seen.code](seen)
         return verdict
 
-    def pack(self, text: str, symbology: str | None) -> Identity:
-        """The pack that a text names by all four elements; raises IdentityError or Problem."""
+    def thing(self, text: str, symbology: str | None) -> Identity:
+        """What evidence can be about: a pack named by all four elements, or a lot; raises IdentityError or Problem."""
         seen = self.sight_text(text, symbology)
         if isinstance(seen, Miss):
             raise seen.error or MISSES[seen.code](seen)
-        if not complete(seen.identity):
-            expected = "a pack's GTIN (01), lot (10), expiry (17) and serial (21)"
+        if not complete(seen.identity) and not is_lot(seen.identity):
+            expected = "a lot's (01) and (10), or a pack's GTIN (01), lot (10), expiry (17) and serial (21)"
             found = " ".join(label for label, _ in seen.identity.human())
-            detail = f"Evidence is about one pack, and this code does not name one: expected {expected}, found {found}."
+            detail = f"Evidence is of a lot or a pack; this code does not name one: expected {expected}, found {found}."
             raise Problem("incomplete", 422, detail, value=text[:200], expected=expected, found=found)
         return seen.identity
 
@@ -168,6 +179,11 @@ def _unknown(answer: bytes | None) -> bool:
     """Whether an answer says that no such pack was issued."""
     body = body_of(read(answer)) if answer is not None else None
     return isinstance(body, Answer) and body.state == "unknown"
+
+
+def is_lot(identity: Identity) -> bool:
+    """Whether an identity names a lot and none of its packs."""
+    return identity.gtin is not None and identity.batch is not None and identity.serial is None
 
 
 def trust_of(data: Path) -> Trust:

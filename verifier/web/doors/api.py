@@ -51,10 +51,9 @@ def scan() -> Response:
 
 @blueprint.post("/api/evidence")
 def evidence() -> Response:
-    """The evidence about {"text", "symbology", "since"}, as a proof file (verdict/evidence)."""
+    """The evidence about {"text", "symbology", "since"}, a pack or a lot, as a proof file (verdict/evidence)."""
     sent = asked(Asked)
-    identity = desk().pack(sent.text, sent.symbology)
-    proof = files.encode(desk().evidence(identity, sent.since))
+    proof = files.encode(desk().proof(desk().thing(sent.text, sent.symbology), sent.since))
     answer = Response(proof, content_type="application/probatum.evidence+cbor")
     answer.headers["Cache-Control"] = "no-store"
     return answer
