@@ -101,7 +101,7 @@ def test_what_is_no_lot(server: Served, words: tuple[str, ...], code: int, told:
         ("https://elsewhere.example/x", "elsewhere.example"),
         ("09521000000018", "does not name one"),
         ("(01)09521000000018(10)AX26K1(21)5R806LMWBB51G", "expiry (17) and serial (21), found (01) (10) (21)"),
-        ("", "Send the code's text."),
+        ("", "Not this door's fields."),
     ],
 )
 def test_what_is_no_pack(server: Served, code: str, told: str) -> None:

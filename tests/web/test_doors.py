@@ -1,8 +1,10 @@
 """What comes wrongly to the scanning doors: a clear problem+json with the right status, and the next request works."""
 
 import json
+import re
 import struct
 import zlib
+from html import unescape
 from typing import Any
 from urllib.parse import quote_from_bytes
 
@@ -320,3 +322,15 @@ def test_nothing_typed_is_a_fault_of_ours(demo_house: House, text: str) -> None:
     body = "text=" + quote_from_bytes(text.encode("utf-8", "surrogatepass"))
     answer = demo_house.http.post("/", data=body, content_type="application/x-www-form-urlencoded")
     assert answer.status_code in (200, 400, 422), answer.get_data()
+
+
+def test_a_forged_code_asked_again_in_another_language_stays_forged(demo_house: House) -> None:
+    """What the page sends again carries the signature that was read."""
+    browser = demo_house.app.test_client()  # of its own: a page asked for in a language leaves a cookie
+    with (demo_house.desk.demo_folder / "forged-signature.png").open("rb") as image:
+        page = browser.post("/?lang=fr", data={"image": image}).get_data(as_text=True)
+    assert "Signature fausse" in page
+    (asked,) = set(re.findall(r'name="text" value="([^"]+)"', page))
+    again = browser.post("/?lang=en", data={"text": unescape(asked)}).get_data(as_text=True)
+    assert "False signature" in again
+    assert re.findall(r"verifier prove ([^<]*)", unescape(page))[0].count("&92=") == 1  # nor does the check it proposes

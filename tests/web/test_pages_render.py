@@ -1,7 +1,7 @@
 """What a page must show whatever the verdict: headline, advice, an icon; in both languages, under the strict CSP."""
 
 import re
-from html import unescape
+from html import escape, unescape
 from html.parser import HTMLParser
 from importlib.resources import files
 from io import BytesIO
@@ -23,6 +23,7 @@ PACK = {
     "serial": "ABC",
     "expiry": "271231",
     "digital_link": "https://id.gs1.org/01/09521234000013/10/LOT1/21/ABC?17=271231",
+    "printed_link": "https://id.gs1.org/01/09521234000013/10/LOT1/21/ABC?17=271231&91=HINT&92=SIGNATURE",
     "human": [["(01)", "09521234000013"], ["(17)", "271231"], ["(10)", "LOT1"], ["(21)", "ABC"]],
     "product": "Amoxiline <b>500</b> mg",
 }
@@ -203,7 +204,7 @@ def test_without_evidence_the_page_claims_nothing(client: FlaskClient, desk: Des
 
 def test_what_others_wrote_is_escaped(client: FlaskClient, desk: Desk) -> None:
     quote = "https://id.gs1.org/01/09521234000013/21/A';reboot'"
-    desk.fields = {"identity": {**PACK, "digital_link": quote}}
+    desk.fields = {"identity": {**PACK, "printed_link": quote}}
     page = page_of(client.post("/", data={"text": "x"}))
     assert "<b>500" not in page
     assert "Amoxiline &lt;b&gt;500" in page
@@ -211,16 +212,17 @@ def test_what_others_wrote_is_escaped(client: FlaskClient, desk: Desk) -> None:
 
 
 def test_another_language_asks_the_same_again(client: FlaskClient) -> None:
-    """A typed text is sent once more, a photo's code by its link, a demo image by its name."""
+    """A typed text is sent once more, a photo's code by its link and signature, a demo image by its name."""
+    link = escape(PACK["printed_link"])
     assert 'name="text" value="x"' in client.post("/", data={"text": "x"}).text
-    assert f'name="text" value="{PACK["digital_link"]}"' in client.post("/", data={"image": (BytesIO(b"x"), "x")}).text
+    assert f'name="text" value="{link}"' in client.post("/", data={"image": (BytesIO(b"x"), "x")}).text
     assert 'action="/demo/stolen.png?lang=en"><button' in client.post("/demo/stolen.png?lang=fr").text
 
 
 def test_another_language_never_asks_for_less_than_was_read(client: FlaskClient, desk: Desk) -> None:
-    desk.fields = {"identity": {**PACK, "human": [*PACK["human"], ["(92)", "signature"]]}}
+    desk.fields = {"identity": {**PACK, "human": [*PACK["human"], ["(93)", "more"]]}}
     page = client.post("/", data={"image": (BytesIO(b"x"), "x")}).text
-    assert PACK["digital_link"] not in page.partition("<main")[0]
+    assert escape(PACK["digital_link"]) not in page.partition("<main")[0]
 
 
 def test_either_of_the_two_photo_fields_is_read(client: FlaskClient) -> None:

@@ -45,7 +45,7 @@ def leaflet(demo_house: House) -> str:
 
 
 def path_of(identity: Identity) -> str:
-    return identity.digital_link().removeprefix(STEM)
+    return identity.signed_link().removeprefix(STEM)
 
 
 def get(house: House, path: str, accept: str = JSON, **headers: str) -> Any:
@@ -78,7 +78,7 @@ def test_the_verdict_of_a_link_is_that_of_a_scan(demo_house: House) -> None:
     for pack in demo_packs(demo_house).values():
         opened = get(demo_house, path_of(pack))
         assert opened.status_code == 200
-        scanned = demo_house.scan(pack.digital_link()).get_json()
+        scanned = demo_house.scan(pack.signed_link()).get_json()
         assert opened.get_json() == scanned
         outcomes.add((scanned["outcome"], scanned["reasons"][0]["code"]))
     assert len(outcomes) >= 4, outcomes
@@ -89,7 +89,7 @@ def test_and_so_it_is_of_every_demo_image(demo_house: House, file: str) -> None:
     expected = json.loads((demo_house.desk.demo_folder / "expected.json").read_text("utf-8"))[file]
     with (demo_house.desk.demo_folder / file).open("rb") as image:
         scanned = demo_house.http.post("/api/scan", data={"image": image}, headers={"Accept-Language": "en"}).get_json()
-    opened = get(demo_house, path_of(parse_text(scanned["identity"]["digital_link"]))).get_json()
+    opened = get(demo_house, path_of(parse_text(scanned["identity"]["printed_link"]))).get_json()
     assert {"outcome": opened["outcome"], "reasons": [one["code"] for one in opened["reasons"]]} == expected
     assert opened["reasons"] == scanned["reasons"]
 

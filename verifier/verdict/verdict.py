@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from verifier.identity import Identity
+from verifier.identity.identity import SIGNATURE
 from verifier.statements.answer import Stop
 from verifier.verdict.reasons import QUESTIONS, REASONS, sort, words
 
@@ -98,15 +99,16 @@ def to_json(verdict: Verdict, language: str) -> dict[str, Any]:
 
 
 def identity_json(identity: Identity, product: str | None) -> dict[str, Any]:
-    """An identity as the doors show it: the elements, and the text to compare with the box, where AIs 90 to 99 are not
-    printed."""
+    """An identity as the doors show it: the elements, its links, and the text to compare with the box, where a pack's
+    signature is not printed."""
     return {
         "gtin": identity.gtin,
         "batch": identity.batch,
         "serial": identity.serial,
         "expiry": identity.expiry,
         "digital_link": identity.digital_link(),
-        "human": [list(row) for row in identity.human() if not row[0].startswith("(9")],
+        "printed_link": identity.signed_link(),
+        "human": [[label, value] for label, value in identity.human() if label.strip("()") not in SIGNATURE],
         "product": product,
     }
 

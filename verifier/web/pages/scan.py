@@ -11,7 +11,8 @@ from verifier.web.problem import Problem
 from verifier.web.words import expiry, language
 
 TYPED_LIMIT = 16_384  # characters; no code is this long, and an urlencoded form has no limit of its own
-# All that a pack's Digital Link repeats: a code that says more cannot be asked again by its link without losing some.
+# All that a pack's printed link repeats, beside its signature: a code that says more cannot be asked again by its link
+# without losing some.
 REPEATABLE = {"(01)", "(10)", "(17)", "(21)"}
 PRINTED = ("01", "17", "10", "21")  # the order of our labels, and of many boxes
 
@@ -42,7 +43,7 @@ def verdict_page(verdict: dict[str, Any], typed: str | None = None) -> str:
     it was asked with, if it was."""
     identity = verdict["identity"]
     human = sorted(identity["human"], key=lambda row: _printed(row[0])) if identity else []
-    link = identity["digital_link"] if identity else None
+    link = identity["printed_link"] if identity else None
     whole = {label for label, _ in human} <= REPEATABLE
     today = date.fromisoformat(verdict["checked_at"][:10])
     rows = [
