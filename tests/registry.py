@@ -72,6 +72,10 @@ class Registry:
     def key(self, member: str) -> KeyFile:
         return load(self.settings.data / "keys" / f"{member}.key")
 
+    def key_of_node(self) -> KeyFile:
+        """The registry's own member key, which signs clocks."""
+        return load(self.settings.data / "node" / "node.key")
+
     def say(self, kind: str, member: str, body: Body, moment: int = NOW) -> Statement:
         key = self.key(member)
         return sign(kind, key.member, body.subject(), moment, body.encode(), key.seed)

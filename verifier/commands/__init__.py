@@ -19,6 +19,7 @@ VERBS = {
     "prove": "Write the evidence about one code to a file.",
     "entry": "Read a registered statement, as its readers may.",
     "trust": "Write what a verifier must know beforehand.",
+    "audit": "Read a node's whole log again, and name the first wrong byte.",
     "rebuild": "Replay the ledger into every derived key.",
 }
 """Verb -> what it does; its file bears its name."""

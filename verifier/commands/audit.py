@@ -1,0 +1,200 @@
+"""`audit`: read again, by HTTP alone, everything that a running node shows, and stop at the first wrong byte.
+
+Exit: 0 all agree; 1 they lied: the first wrong byte is named with its address, what was expected and what was found;
+2 the log was not reached, or not understood; 64 asked wrongly. With --json, one line: {"outcome": "agree" | "lied" |
+"unreached", "url", "size", "root", "since", "tiles", "read", "withheld", "kinds", "fault"}; `fault` is null, a sentence
+where nothing was reached, or {"url", "offset", "expected", "found"}.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import httpx
+
+from verifier.node.auditor import Auditor, Report
+from verifier.node.testimony import OK, Answer, Lied, Unreached
+from verifier.settings import Settings
+from verifier.verdict import trust as trusts
+
+AGREE, LIED, UNREACHED, USAGE = 0, 1, 2, 64
+WORKERS = 4
+TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+WHOLE_S = 60.0  # for one answer, however slowly it drips
+TRIES, PAUSE_S = 5, 10.0  # a node that asks for patience is given some
+BUSY = frozenset({429, 503})
+
+
+class Web:
+    """A Source over HTTP, below a prefix; a context manager that gives its connections back."""
+
+    def __init__(self, prefix: str, workers: int = WORKERS) -> None:
+        self.prefix = prefix
+        # Unencoded: ids and hashes do not compress, and what unpacks to more than was sent is not let in.
+        self._http = httpx.Client(
+            timeout=TIMEOUT, follow_redirects=False, trust_env=False, headers={"Accept-Encoding": "identity"}
+        )
+        self._pool = ThreadPoolExecutor(workers)
+
+    def __enter__(self) -> "Web":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self._http.close()
+
+    def get(self, path: str, limit: int) -> Answer:
+        """See Source."""
+        for left in range(TRIES, 0, -1):
+            answer, pause = self._once(path, limit)
+            if answer.status not in BUSY:
+                return answer
+            if left > 1:
+                time.sleep(pause)
+        raise Unreached(f"{self.prefix}/{path}: answered {answer.status} {TRIES} times")
+
+    def get_all(self, paths: Sequence[str], limit: int) -> Iterable[Answer]:
+        """See Source."""
+        return self._pool.map(lambda path: self.get(path, limit), paths)
+
+    def _once(self, path: str, limit: int) -> tuple[Answer, float]:
+        """One request: its answer, and how long the node asks to be left alone."""
+        url = f"{self.prefix}/{path}"
+        try:
+            with self._http.stream("GET", url) as said:
+                encoding = said.headers.get("Content-Encoding", "identity")
+                if said.status_code // 100 not in (2, 4) and said.status_code not in BUSY:
+                    raise Unreached(f"{url}: answered {said.status_code}")
+                if encoding != "identity":
+                    raise Unreached(f"{url}: expected no encoding, found {encoding[:40]!r}")
+                body = _read(said, limit) if said.status_code == OK else b""
+                return Answer(said.status_code, body, said.headers.get("Probatum-Leaf")), _pause(said)
+        except (httpx.HTTPError, httpx.InvalidURL) as fault:
+            raise Unreached(f"{url}: not reached ({fault.__class__.__name__})") from fault
+
+
+def _read(said: httpx.Response, limit: int) -> bytes:
+    """The body, up to one byte over the limit; raises Unreached if it takes too long."""
+    body, deadline = b"", time.monotonic() + WHOLE_S
+    for chunk in said.iter_raw(1 << 16):
+        body += chunk
+        if len(body) > limit:
+            return body[: limit + 1]
+        if time.monotonic() > deadline:
+            raise Unreached(f"{said.url}: expected an answer in {WHOLE_S:.0f} s, found it still coming")
+    return body
+
+
+def _pause(said: httpx.Response) -> float:
+    asked = said.headers.get("Retry-After", "")
+    return min(float(asked), PAUSE_S) if asked.isascii() and asked.isdecimal() else 1.0
+
+
+class Command(click.Command):
+    """Asked wrongly is 64, since 2 says that nothing was reached."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does."""
+        with _asked_wrongly():
+            return super().parse_args(ctx, args)
+
+
+class Usage(click.UsageError):
+    """Asked wrongly."""
+
+    exit_code = USAGE
+
+
+@contextmanager
+def _asked_wrongly() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as fault:
+        raise Usage(fault.format_message(), fault.ctx) from None
+    except (ValueError, OSError) as fault:
+        raise Usage(str(fault)) from None
+
+
+def _prefix(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """The log's prefix, without a slash at its end."""
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in value:
+        raise click.BadParameter(f"expected http:// or https:// and a host, found {value[:80]!r}")
+    return value.rstrip("/")
+
+
+@click.command(cls=Command, short_help="Read a node's whole log again.")
+@click.option("--from", "url", callback=_prefix, help="Whose log; this machine's server by default.")
+@click.option(
+    "--trust", "trust_path", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What is believed beforehand (verifier trust); its checkpoint, if any, must lie in the log's past.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON on what was found.")
+@click.pass_obj
+def command(settings: Settings, url: str | None, trust_path: Path, as_json: bool) -> None:
+    """Read everything again that a node shows of its log: the checkpoint's signature, its growth, every tile and entry,
+    every statement that anyone may read, and who was entitled to sign it.
+
+    Exit: 0 all agree, 1 they lied, 2 not reached, 64 asked wrongly.
+    """
+    prefix = url or settings.base_url
+    with Web(prefix) as web:
+        with _asked_wrongly():
+            trust = trusts.decode(trust_path.read_text("utf-8"))
+            auditor = Auditor(web, trust.policy, trust.genesis, trust.checkpoint)
+        result = _run(auditor)
+    told = _json(auditor.report, prefix, result) if as_json else _sentence(auditor.report, prefix, result)
+    click.echo(told, err=not as_json and result is not None)
+    raise SystemExit(AGREE if result is None else LIED if isinstance(result, Lied) else UNREACHED)
+
+
+def _run(auditor: Auditor) -> Lied | Unreached | None:
+    """The audit, with a progress bar on a terminal; what stopped it."""
+    with click.progressbar(length=1, label="auditing", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int) -> None:
+            bar.length = auditor.report.size
+            bar.update(done - bar.pos)
+
+        try:
+            auditor.audit(progress)
+        except (Lied, Unreached) as fault:
+            return fault
+    return None
+
+
+def _json(report: Report, prefix: str, result: Lied | Unreached | None) -> str:
+    outcome = "agree" if result is None else "lied" if isinstance(result, Lied) else "unreached"
+    fault: Any = None if result is None else str(result)
+    if isinstance(result, Lied):
+        where = {"url": f"{prefix}/{result.path}", "offset": result.offset}
+        fault = where | {"expected": result.expected, "found": result.found}
+    heard = report.testimony
+    fields = {
+        "outcome": outcome, "url": prefix, "size": report.size, "root": report.root.hex(), "since": report.since,
+        "tiles": report.tiles, "read": heard.read, "withheld": heard.withheld,
+        "kinds": dict(sorted(heard.kinds.items())), "fault": fault,
+    }  # fmt: skip
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def _sentence(report: Report, prefix: str, result: Lied | Unreached | None) -> str:
+    if result is not None:
+        return f"{prefix}/{result}" if isinstance(result, Lied) else str(result)
+    heard = report.testimony
+    since = "" if report.since is None else f", grown from the {report.since} seen before"
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(heard.kinds.items()))
+    return (
+        f"all agree: {report.size} leaves{since}, root {report.root.hex()}\n"
+        f"{report.tiles} tiles and bundles; {heard.read} statements hashed, read and their signers entitled ({kinds}); "
+        f"{heard.withheld} withheld from strangers"
+    )
