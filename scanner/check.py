@@ -21,7 +21,7 @@ def check(seen: Sighting, evidence: bytes, trust: Trust, now: int, viewer: str =
     return judge(Question(seen.identity, viewer), read, trust, now)
 
 
-PLAIN = ("foreign_link", "not_a_pack")
+PLAIN = ("foreign_link", "no_serial", "not_a_pack")
 
 
 def miss(seen: Miss, now: int) -> Verdict | None:

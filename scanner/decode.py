@@ -1,8 +1,9 @@
 """Grey pixels become symbols: what is written, in which symbology, where. What it means is `sighting`'s question.
 
-Two readers are tables of the same shape; zbar is absent where libzbar0 is. A symbol is believed as the reader's error
-correction gives it, except a linear code read on a sliver of its bars: one check digit lets one misread in ten through,
-so it waits for the second reader to agree (looks of one reader repeat its mistakes).
+Two readers are tables of the same shape; zbar is absent where libzbar0 is. A 2D symbol is believed as the reader's
+error correction gives it. A linear one has far less: read on a sliver of its bars it waits for the second reader to
+agree (one check digit lets one misread in ten through, and looks of one reader repeat its mistakes), and where its
+symbology has no check, or one that part of a code can satisfy, its content must have one that holds.
 """
 
 import math
@@ -11,6 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import zxingcpp
+
+from verifier.identity import Identity, IdentityError
+from verifier.identity.national import of_code_39
+from verifier.identity.text import of_gtin
 
 from .enhance import LOOKS, Look, fit
 from .photo import Grey
@@ -27,11 +32,33 @@ FORMATS = {
     "DataMatrix": zxingcpp.BarcodeFormat.DataMatrix,
     "EAN13": zxingcpp.BarcodeFormat.EAN13,  # a UPC-A is read as the EAN-13 it is
     "EAN8": zxingcpp.BarcodeFormat.EAN8,
+    "UPCE": zxingcpp.BarcodeFormat.UPCE,  # its text is that of the UPC-A it stands for, as an EAN-13
+    "Code128": zxingcpp.BarcodeFormat.Code128,
+    "Code39": zxingcpp.BarcodeFormat.Code39,  # an Italian Code 32 comes out in its digits
+    "ITF": zxingcpp.BarcodeFormat.ITF14,  # which reads other lengths too
+    "DataBar": zxingcpp.BarcodeFormat.DataBar,  # the family: omnidirectional, stacked, limited, expanded
 }
 CONTENT = {zxingcpp.ContentType.GS1: "gs1", zxingcpp.ContentType.Text: "text"}
-ZBAR = {"QRCODE": ("QRCode", "]Q1"), "EAN13": ("EAN13", "]E0"), "EAN8": ("EAN8", "]E4")}
+# Not DataBar Expanded, whose dates zbar garbles, and not UPC-E, which it leaves as printed.
+ZBAR = {
+    "QRCODE": ("QRCode", "]Q1"), "EAN13": ("EAN13", "]E0"), "EAN8": ("EAN8", "]E4"), "CODE128": ("Code128", "]C0"),
+    "CODE39": ("Code39", "]A0"), "I25": ("ITF", "]I1"), "DATABAR": ("DataBar", "]e0"),
+}  # fmt: skip
 MATRIX = frozenset(("QRCode", "DataMatrix"))
-THIN = 0.03  # of its length: honest reads on photographs were 0.03 to 0.7 of it, the one misread 0.009
+NUMBERS: dict[str, Callable[[str], Identity]] = {
+    "EAN13": of_gtin,
+    "EAN8": of_gtin,
+    "UPCE": of_gtin,
+    "ITF": lambda text: of_gtin(text, "14"),
+    "Code39": of_code_39,
+}
+"""Linear symbologies that carry one number, and who reads it: what does not parse is not believed to have been read."""
+# Of its length: honest reads on photographs were 0.03 to 0.7 of it, the one misread 0.009.
+THIN = 0.03
+# Of codes half as long, or that any part of a longer one can imitate (drawn and harmed, misreads reached 0.04).
+THINNER = {"EAN8": 0.06, "UPCE": 0.06, "ITF": 0.06}
+# Halves of two symbols pair up under a check of one in 79, six digits stand for twelve: two looks must agree on them.
+DOUBTED = frozenset(("DataBar", "UPCE"))
 BUDGET_S = 0.35
 
 
@@ -53,9 +80,27 @@ class Symbol:
     reader: str = "zxing"
 
     @property
+    def plausible(self) -> bool:
+        """Whether the content is what its symbology carries here, its own check character right."""
+        return self.format not in NUMBERS or _parses(NUMBERS[self.format], self.text)
+
+    @property
     def key(self) -> tuple[str, bytes]:
         """What makes two readings one symbol."""
         return self.format, self.content
+
+
+def _agree(first: tuple[Symbol, Look], second: tuple[Symbol, Look], sliver: bool) -> bool:
+    """Whether a doubted reading is confirmed: a sliver by another reader, anything else by another look as well."""
+    return first[0].reader != second[0].reader or (not sliver and first[1] != second[1])
+
+
+def _parses(parse: Callable[[str], Identity], text: str) -> bool:
+    try:
+        parse(text)
+    except IdentityError as refused:
+        return refused.code == "no_key"  # well formed: what it says names no thing by itself
+    return True
 
 
 def decode(
@@ -69,7 +114,7 @@ def decode(
     start = clock()
     pace = 0.0  # seconds a pixel
     found: dict[tuple[str, bytes], Symbol] = {}
-    thin: dict[tuple[str, bytes], Symbol] = {}
+    doubted: dict[tuple[str, bytes], tuple[Symbol, Look]] = {}
     for look in LOOKS:
         asked = _asked(look, found)
         pixels = look.pixels(grey.shape)
@@ -77,8 +122,9 @@ def decode(
         if not (asked and pixels) or (pace and spent + pace * pixels > budget_s):
             continue
         for symbol, sliver in _look(grey, look, asked):
-            agreed = symbol.key in thin and thin[symbol.key].reader != symbol.reader
-            (thin if sliver and not agreed else found).setdefault(symbol.key, symbol)
+            told = doubted.setdefault(symbol.key, (symbol, look)) if sliver or symbol.format in DOUBTED else None
+            if told is None or _agree(told, (symbol, look), sliver):
+                found.setdefault(symbol.key, symbol if told is None or symbol.reader == "zxing" else told[0])
         pace = max(pace, (clock() - start - spent) / pixels)
     return tuple(sorted(found.values(), key=lambda symbol: symbol.format not in MATRIX))
 
@@ -98,9 +144,10 @@ def _look(grey: Grey, look: Look, asked: frozenset[str]) -> Iterator[tuple[Symbo
         seen = look.step(seen)
     scale = grey.shape[1] / seen.shape[1]
     for symbol in READERS[look.reader](seen, asked, look):
-        if symbol.content:
+        if symbol.content and symbol.plausible:
             corners = [(round(x * scale), round(y * scale)) for x, y in symbol.position]
-            sliver = symbol.format not in MATRIX and (symbol.reader == "zbar" or _thickness(symbol) < THIN)
+            thin = symbol.reader == "zbar" or _thickness(symbol) < THINNER.get(symbol.format, THIN)
+            sliver = thin and symbol.format not in MATRIX
             yield replace(symbol, position=(corners[0], corners[1], corners[2], corners[3])), sliver
 
 
@@ -113,7 +160,9 @@ def _zxing(seen: Grey, asked: frozenset[str], look: Look) -> Iterator[Symbol]:
         a, b, c, d = ((p.x, p.y) for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left))
         text = code.text or content.decode("latin-1")  # an unknown character set gives bytes and no text
         kind = CONTENT.get(code.content_type, "binary")
-        yield Symbol(code.format.name, code.symbology_identifier, content, text, kind, (a, b, c, d))
+        family, retail = code.symbology, zxingcpp.BarcodeFormat.EANUPC
+        name = (code.format if family == retail else family).name
+        yield Symbol(name, code.symbology_identifier, content, text, kind, (a, b, c, d))
 
 
 def _zbar(seen: Grey, asked: frozenset[str], _: Look) -> Iterator[Symbol]:

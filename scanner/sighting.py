@@ -1,21 +1,22 @@
 """Symbols become one Identity, or the reason why not. No pixels, no verdict: what the codes say and whether they agree.
 
-A symbol is a pack's only if its reader says so (content type gs1), if it is a retail code, or if it is a GS1
-Digital Link on a host we know. A link is parsed, never opened.
+A symbol is a pack's only if its reader says so (content type gs1: DataMatrix, QR, GS1-128, DataBar), if it carries a
+trade item's number (EAN, UPC, ITF-14, the Code 39 of German boxes), or if it is a GS1 Digital Link on a host we know. A
+link is parsed, never opened.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from verifier.identity import ForeignLink, Identity, IdentityError, digital_link, gs1, parse_text
 from verifier.identity.ai import KEYS
 
-from .decode import MATRIX, Symbol
+from .decode import MATRIX, NUMBERS, Symbol
 
 HOSTS = digital_link.HOSTS
 UNCLAIMED = {"empty": "nothing_read", "not_gs1": "not_a_pack"}
 # Why nothing could be made of what was read, gravest first: a broken pack code says more than a poster beside it.
-MISSES = ("codes_disagree", "malformed", "foreign_link", "not_a_pack", "nothing_read")
+MISSES = ("codes_disagree", "malformed", "foreign_link", "no_serial", "not_a_pack", "nothing_read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,10 @@ def _parse(symbol: Symbol, hosts: frozenset[str]) -> Identity | Miss:
     if symbol.content_type == "gs1":
         # Its own identifier first: content that begins with a second one is not GS1, and is refused as such.
         return _try(lambda: gs1.parse(b"]d2" + symbol.content), (symbol,), claims=True)
-    if symbol.format not in MATRIX:
-        return _try(lambda: parse_text(symbol.text, hosts), (symbol,))
+    if symbol.format in NUMBERS:
+        number = _try(lambda: NUMBERS[symbol.format](symbol.text), (symbol,))
+        listed = isinstance(number, Miss) and number.error is not None and number.error.code == "no_key"
+        return replace(number, code="no_serial") if isinstance(number, Miss) and listed else number
     if symbol.text.lower().startswith(("https:", "http:")):
         return _try(lambda: digital_link.parse(symbol.text, hosts), (symbol,))
     return Miss("not_a_pack", "The code is not a GS1 code.", (symbol,))

@@ -1,6 +1,6 @@
 """The map of the house: each room is named by the question it answers, and has its own law on its door.
 
-    identity/    PURE     what does the code say?              gs1, digital_link, sent, text -> Identity
+    identity/    PURE     what does the code say?              gs1, digital_link, sent, text -> Identity; national
     statements/  PURE     who signed what?                     envelope, kinds (the table), a body a file, serials
     ledger/      PURE     what cannot be unsaid?               merkle, tiles, note, checkpoint, policy, proof
     custody/     PURE     what may happen to a thing?          transitions (the table), history

@@ -7,6 +7,7 @@ from scanner.decode import decode
 from scanner.photo import read_photo
 
 FLOORS = {
+    "code128-1": 6,
     "datamatrix-1": 30,
     "datamatrix-3": 27,
     "ean13-1": 15,

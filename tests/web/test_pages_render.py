@@ -236,6 +236,16 @@ def test_the_elements_stand_in_the_order_of_the_label(client: FlaskClient, desk:
     assert re.findall(r'class="ai">\((\d+)\)', page) == ["01", "10", "21", "240"]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_national_number_is_shown_to_compare(client: FlaskClient, desk: Desk, language: str) -> None:
+    desk.fields = {"identity": {**PACK, "national": [["CIP13", "3400935955838"], ["NEW", "7"]]}}
+    page = page_of(client.post(f"/?lang={language}", data={"text": "x"}))
+    for named in {"fr": ("Code français CIP13", "Code national NEW"), "en": ("French code CIP13", "National code NEW")}[
+        language
+    ]:
+        assert f"<dt>{named}</dt><dd><code>" in page
+
+
 def test_a_verdict_is_never_cached_and_the_language_is_remembered(client: FlaskClient) -> None:
     answer = client.post("/?lang=en", data={"text": "x"})
     assert answer.headers["Cache-Control"] == "no-store"

@@ -10,10 +10,10 @@ line or a subject says asks here; nobody else splits a GS1 string.
 True
 """
 
-from . import digital_link, gs1
+from . import digital_link, gs1, national
 from .dates import expires_on
 from .errors import ForeignLink, IdentityError
 from .identity import Identity
 from .text import parse_text
 
-__all__ = ["ForeignLink", "Identity", "IdentityError", "digital_link", "expires_on", "gs1", "parse_text"]
+__all__ = ["ForeignLink", "Identity", "IdentityError", "digital_link", "expires_on", "gs1", "national", "parse_text"]

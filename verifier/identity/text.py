@@ -35,11 +35,24 @@ def parse_text(text: str, hosts: frozenset[str] = digital_link.HOSTS) -> Identit
         return Identity(*_bracketed(text))
     digits = text.replace(" ", "")
     if _GTIN.fullmatch(digits):
-        check_digit(digits, "GTIN", 0, len(digits))
-        return Identity((("01", digits.zfill(14)),))
+        return of_gtin(digits)
     if _RAW.match(text):
         return gs1.parse(text)
     raise IdentityError(text, WHAT, "a GTIN, AIs or a link", "other text", "not_gs1")
+
+
+def of_gtin(digits: str, lengths: str = "8, 12, 13 or 14") -> Identity:
+    """The Identity of a bare GTIN; raises IdentityError `length`, `charset` or `check_digit`.
+
+    >>> of_gtin("3400930000120").gtin
+    '03400930000120'
+    """
+    if not (digits.isascii() and digits.isdigit()):
+        raise IdentityError(digits, "GTIN", "digits", repr(digits[:20]), "charset")
+    if str(len(digits)) not in re.findall("[0-9]+", lengths):
+        raise IdentityError(digits, "GTIN", f"{lengths} digits", str(len(digits)), "length")
+    check_digit(digits, "GTIN", 0, len(digits))
+    return Identity((("01", digits.zfill(14)),))
 
 
 def _bracketed(text: str) -> tuple[tuple[Element, ...], tuple[str, ...]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from verifier.identity import Identity
+from verifier.identity import Identity, national
 from verifier.identity.identity import SIGNATURE
 from verifier.statements.answer import Stop
 from verifier.verdict.reasons import QUESTIONS, REASONS, sort, words
@@ -99,8 +99,8 @@ def to_json(verdict: Verdict, language: str) -> dict[str, Any]:
 
 
 def identity_json(identity: Identity, product: str | None) -> dict[str, Any]:
-    """An identity as the doors show it: the elements, its links, and the text to compare with the box, where a pack's
-    signature is not printed."""
+    """An identity as the doors show it: the elements, its links, the text to compare with the box, where a pack's
+    signature is not printed, and the national numbers."""
     return {
         "gtin": identity.gtin,
         "batch": identity.batch,
@@ -109,6 +109,7 @@ def identity_json(identity: Identity, product: str | None) -> dict[str, Any]:
         "digital_link": identity.digital_link(),
         "printed_link": identity.signed_link(),
         "human": [[label, value] for label, value in identity.human() if label.strip("()") not in SIGNATURE],
+        "national": [list(row) for row in national.numbers(identity)],
         "product": product,
     }
 
