@@ -26,10 +26,13 @@ from scanner.decode import Symbol
 from scanner.photo import PhotoError
 from scanner.sighting import Miss, Sighting, sight
 from verifier.commands.client import Client, ServerError
+from verifier.node import keyfile
+from verifier.node.keyfile import KeyFile
 from verifier.settings import from_env
 from verifier.verdict import trust as trusts
 from verifier.verdict.trust import Trust
 from verifier.verdict.verdict import plain, to_json
+from verifier.verdict.viewers import PATIENT, VIEWERS
 
 USAGE = 64
 EXITS = {"genuine": 0, "do_not_use": 1, "unverified": 2, "nothing_read": 3, "caution": 4, "unopened": USAGE}
@@ -39,6 +42,19 @@ OFFLINE_NEEDS = "--offline needs both --evidence FILE and --trust FILE"
 
 Judge = Callable[[Sighting], tuple[dict[str, Any], str]]
 """What was seen -> its verdict's JSON, and a sentence on what prevented a better one ("" if nothing did)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: a member's key, or nobody's, and the viewer they name, if they name one."""
+
+    key: KeyFile | None
+    viewer: str | None
+
+    @property
+    def told_as(self) -> str:
+        """In whose words we speak where no server does."""
+        return self.viewer or PATIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +78,27 @@ class Row:
 @click.option(
     "--trust", type=click.Path(dir_okay=False, path_type=Path), help="What is believed beforehand (verifier trust)."
 )
+@click.option("--as", "key_path", type=click.Path(dir_okay=False, path_type=Path), help="Your key: sign the request.")
+@click.option("--viewer", type=click.Choice(list(VIEWERS)), help="Who looks; with --as, its member's usual one.")
 @click.option("--lang", type=click.Choice(["fr", "en"]), default="en", show_default=True)
 def command(
     images: tuple[Path, ...], server: str | None, as_json: bool, only_read: bool, offline: bool,
-    evidence: Path | None, trust: Path | None, lang: str,
+    evidence: Path | None, trust: Path | None, key_path: Path | None, viewer: str | None, lang: str,
 ) -> None:  # fmt: skip
     """Read the code in each IMAGE and print its verdict."""
+    if offline and key_path is not None and viewer is None:
+        raise click.UsageError("--as with --offline needs --viewer: nothing here says what its member is")
+    if not offline and key_path is None and viewer not in (None, PATIENT):
+        raise click.UsageError(f"--viewer {viewer} needs --as KEYFILE: only members ask as professionals")
+    asker = Asker(keyfile.load(key_path) if key_path else None, viewer)
     if offline and (evidence is None or trust is None):
         raise click.UsageError(OFFLINE_NEEDS)
     if not offline and (evidence is not None or trust is not None):
         raise click.UsageError("--evidence and --trust go with --offline")
     results = []
-    with nullcontext() if only_read else _judge(server, evidence, trust, lang) as judge:
+    with nullcontext() if only_read else _judge(server, evidence, trust, asker, lang) as judge:
         for image in images:
-            row = _scan(image, judge, lang)
+            row = _scan(image, judge, asker, lang)
             results.append(row.result)
             click.echo(json.dumps(_json(row), ensure_ascii=False) if as_json else _text(row))
             if as_json and row.trouble:
@@ -84,33 +107,38 @@ def command(
 
 
 @contextmanager
-def _judge(server: str | None, evidence: Path | None, trust: Path | None, language: str) -> Iterator[Judge]:
+def _judge(
+    server: str | None, evidence: Path | None, trust: Path | None, asker: Asker, language: str
+) -> Iterator[Judge]:
     if evidence is not None and trust is not None:
-        yield _offline(evidence.read_bytes(), trusts.decode(trust.read_text("utf-8")), language)
+        yield _offline(evidence.read_bytes(), trusts.decode(trust.read_text("utf-8")), asker, language)
     else:
         with Client(server or from_env(os.environ).base_url) as client:
-            yield _online(client, language)
+            yield _online(client, asker, language)
 
 
-def _offline(evidence: bytes, trust: Trust, language: str) -> Judge:
-    return lambda seen: (to_json(check(seen, evidence, trust, now()), language), "")
+def _offline(evidence: bytes, trust: Trust, asker: Asker, language: str) -> Judge:
+    who = asker.told_as, asker.key.member if asker.key else None
+    return lambda seen: (to_json(check(seen, evidence, trust, now(), *who), language), "")
 
 
-def _online(server: Client, language: str) -> Judge:
+def _online(server: Client, asker: Asker, language: str) -> Judge:
     def judge(seen: Sighting) -> tuple[dict[str, Any], str]:
+        asked = _ask(seen) | ({"viewer": asker.viewer} if asker.viewer else {})
         try:
-            answer = json.loads(server.post_json("/api/scan", _ask(seen), {"Accept-Language": language}))
+            answer = json.loads(server.post_json("/api/scan", asked, {"Accept-Language": language}, asker.key))
             if not isinstance(answer, dict) or not answer.keys() >= SHOWN:
                 raise ValueError(f"{server.base}: expected a verdict, found other JSON")
         except (ServerError, ValueError) as fault:
             refused = isinstance(fault, ServerError) and fault.status in range(400, 500)
-            return to_json(plain("unverified" if refused else "unreached", seen.identity, now()), language), str(fault)
+            code = "unverified" if refused else "unreached"
+            return to_json(plain(code, seen.identity, now(), asker.told_as), language), str(fault)
         return answer, ""
 
     return judge
 
 
-def _scan(image: Path, judge: Judge | None, language: str) -> Row:
+def _scan(image: Path, judge: Judge | None, asker: Asker, language: str) -> Row:
     """Read one image, and judge what it shows."""
     name = click.format_filename(image)
     try:
@@ -124,16 +152,16 @@ def _scan(image: Path, judge: Judge | None, language: str) -> Row:
         return Row(name, trouble="No code was read.")
     if judge is None:
         return Row(name, symbols, result="genuine")
-    verdict, trouble = _told(sight(symbols, from_env(os.environ).hosts), judge, language)
+    verdict, trouble = _told(sight(symbols, from_env(os.environ).hosts), judge, asker, language)
     return Row(name, symbols, verdict, trouble, str(verdict["outcome"]))
 
 
-def _told(seen: Sighting | Miss, judge: Judge, language: str) -> tuple[dict[str, Any], str]:
+def _told(seen: Sighting | Miss, judge: Judge, asker: Asker, language: str) -> tuple[dict[str, Any], str]:
     """What was read, judged; what makes no identity is judged by nobody, and says so."""
     if isinstance(seen, Sighting):
         return judge(seen)
-    verdict = miss(seen, now())
-    return to_json(verdict or plain("unverified", None, now()), language), "" if verdict else _printable(seen.detail)
+    verdict, nothing = miss(seen, now(), asker.told_as), plain("unverified", None, now(), asker.told_as)
+    return to_json(verdict or nothing, language), "" if verdict else _printable(seen.detail)
 
 
 def _ask(seen: Sighting) -> dict[str, Any]:

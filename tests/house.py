@@ -3,6 +3,7 @@
 `House` is what tests of the river stand on. The browser's and the supervisor's tests start real servers instead.
 """
 
+import json
 import threading
 import time
 from dataclasses import replace
@@ -17,7 +18,7 @@ from verifier.commands.client import Client
 from verifier.commands.node import keys_of, manifests_of, openings_of
 from verifier.identity import Identity, parse_text
 from verifier.ledger.checkpoint import Checkpoint
-from verifier.node import lease
+from verifier.node import lease, signed_request
 from verifier.node.keyfile import KeyFile, load
 from verifier.node.lease import LeaseLost
 from verifier.node.sequencer import Sequencer
@@ -126,6 +127,23 @@ class House:
     def scan(self, text: str, **fields: Any) -> Any:
         """POST /api/scan with a text."""
         return self.http.post("/api/scan", json={"text": text, **fields}, headers={"Accept-Language": "en"})
+
+    def scan_as(self, member: str, text: str, viewer: str | None = None, **fields: Any) -> Any:
+        """POST /api/scan with a text, signed by a member's key."""
+        body = json.dumps({"text": text, **fields, **({"viewer": viewer} if viewer else {})}).encode()
+        return self.post_signed(member, "/api/scan", body, "application/json")
+
+    def post_signed(self, member: str, path: str, body: bytes, kind: str) -> Any:
+        """POST a body, signed by a member's key (RFC 9421)."""
+        key = self.key(member)
+        headers = signed_request.sign("POST", BASE + path, body, key.seed, key.kid) | {"Accept-Language": "en"}
+        return self.http.post(path, data=body, content_type=kind, headers=headers, base_url=BASE)
+
+    def codes_as(self, member: str, identity: Identity, viewer: str | None = None, **fields: Any) -> list[str]:
+        """The reasons of the verdict told to a member, gravest first."""
+        answer = self.scan_as(member, identity.digital_link(), viewer, **fields)
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+        return [reason["code"] for reason in answer.get_json()["reasons"]]
 
     def verdict(self, identity: Identity | str) -> dict[str, Any]:
         """The verdict JSON about an identity."""

@@ -5,7 +5,7 @@
     ledger/      PURE     what cannot be unsaid?               merkle, tiles, note, checkpoint, policy, proof
     custody/     PURE     what may happen to a thing?          transitions (the table), history
     state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys, pack, parties
-    verdict/     PURE     what does it mean?                   evidence, trust, reasons (the table), judge, verdict
+    verdict/     PURE     what does it mean?                   evidence, trust, reasons, viewers (tables), judge
     labels/               what is printed?                     symbol, label
     store/       REDIS    what is kept?                        layout (every key), log, projection, gather
     vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed

@@ -246,6 +246,10 @@ def test_read_asks_no_server(server: Served) -> None:
         (("--evidence", "e", "--trust", "t", "x.png"), "--evidence and --trust go with --offline"),
         (("--offline", "--evidence", "none", "--trust", "none", "x.png"), "none"),
         (("--lang", "de", "x.png"), "'de' is not one of"),
+        (("--viewer", "pharmacy", "x.png"), "--viewer pharmacy needs --as KEYFILE"),
+        (("--viewer", "chemist", "x.png"), "'chemist' is not one of"),
+        (("--as", "none.key", "x.png"), "none.key: expected a key file"),
+        (("--offline", "--evidence", "e", "--trust", "t", "--as", "k", "x.png"), "--as with --offline needs --viewer"),
     ],
 )
 def test_a_wrong_use_is_64_and_one_sentence(server: Served, words: tuple[str, ...], told: str) -> None:
@@ -272,11 +276,11 @@ def trust(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def prove(server: Served, file: Path, image: str) -> Path:
+def prove(server: Served, file: Path, image: str, *words: str | Path) -> Path:
     """The evidence about the code of a demo image."""
     _, (row,), _ = rows(server, "--read", server.demo / image)
     code = row["codes"][0]["text"]
-    done = server.call("verifier", "prove", code, "--out", str(file))
+    done = server.call("verifier", "prove", code, "--out", str(file), *map(str, words))
     assert done.returncode == 0, done.stderr
     return file
 
@@ -404,3 +408,58 @@ def test_a_label_of_nobody_here(server: Served, tmp_path: Path) -> None:
     (tmp_path / "label.png").write_bytes(labels.label_png(stranger, "qr", ""))
     code, (row,), _ = rows(server, tmp_path / "label.png")
     assert (code, [reason["code"] for reason in row["reasons"]]) == (2, ["not_registered"])
+
+
+# --- professionals ---
+
+
+def keys(server: Served, member: str) -> Path:
+    return server.data / "keys" / f"{member}.key"
+
+
+@pytest.mark.parametrize(
+    ("member", "viewer", "reason", "code"),
+    [
+        ("pharmacie-des-halles", None, "elsewhere", 4),
+        ("pharmacie-du-canal", None, "dispensed_here", 0),
+        ("pharmacie-du-canal", "dock", "dispensed_here", 0),
+        ("transvia", None, "elsewhere", 4),
+        ("hopital-saint-roch", "ward", "dispensed", 0),
+        ("hopital-saint-roch", "patient", "dispensed", 0),
+    ],
+)
+def test_a_member_asks_in_their_own_name(
+    server: Served, member: str, viewer: str | None, reason: str, code: int
+) -> None:
+    named = ("--viewer", viewer) if viewer else ()
+    found = rows(server, "--as", keys(server, member), *named, server.demo / "already-dispensed.png")
+    assert (found[0], found[1][0]["reasons"][0]["code"], found[2]) == (code, reason, "")
+
+
+@pytest.mark.parametrize(
+    ("member", "named", "told"),
+    [
+        ("hopital-saint-roch", (), "You may be several viewers: name ward or theatre or pharmacy or dock."),
+        ("transvia", ("--viewer", "pharmacy"), "This viewer is not yours: name dock."),
+    ],
+)
+def test_a_viewer_that_is_not_ones_own(server: Served, member: str, named: tuple[str, ...], told: str) -> None:
+    """Refused, and told as a professional whose check failed: never judged as a patient."""
+    code, (row,), error = rows(server, "--as", keys(server, member), *named, server.demo / "already-dispensed.png")
+    assert (code, row["outcome"]) == (2, "unverified")
+    assert told in error
+
+
+def test_offline_a_viewer_is_told_what_the_file_holds(server: Served, tmp_path: Path, trust: Path) -> None:
+    image, canal = server.demo / "already-dispensed.png", keys(server, "pharmacie-du-canal")
+    plain = prove(server, tmp_path / "plain", image.name)
+    own = prove(server, tmp_path / "own", image.name, "--as", canal)
+    for file, words, reason in (
+        (plain, (), "dispensed"), (plain, ("--viewer", "pharmacy"), "elsewhere"),
+        (plain, ("--viewer", "pharmacy", "--as", canal), "elsewhere"),
+        (own, ("--viewer", "pharmacy", "--as", canal), "dispensed_here"),
+        (own, ("--viewer", "pharmacy", "--as", keys(server, "pharmacie-des-halles")), "elsewhere"),
+        (own, ("--viewer", "pharmacy"), "elsewhere"), (own, (), "dispensed"),
+    ):  # fmt: skip
+        _, (row,), _ = rows(server, "--offline", "--evidence", file, "--trust", trust, *words, image)
+        assert [one["code"] for one in row["reasons"]] == [reason], words

@@ -136,7 +136,7 @@ REFUSED: dict[str, Callable[[House, Memory], Statement]] = {
     "unknown_key": lambda *_: signed("product", NEW, Product(gtin="09523000000012", name="x")),
     "bad_signature": lambda h, _: unsigned(batch(h)),
     "issuer": lambda h, _: signed("product", h.key(NORDHAVN), Product(gtin="09521000000018", name="x"), member=AUBRAC),
-    "key_purpose": lambda h, _: key_statement(h.key(AUBRAC), NEW.public, purpose="answer"),
+    "key_purpose": lambda h, _: key_statement(h.key(CANAL), NEW.public, purpose="answer"),
     "key_taken": lambda h, _: key_statement(h.key(AUBRAC), h.key(CANAL).public),
     "own_member": lambda h, _: key_statement(h.key(AUBRAC), NEW.public, member=NORDHAVN),
     "revocation": lambda h, _: key_statement(h.key(AUBRAC), NEW.public, "revoked"),

@@ -9,6 +9,7 @@ import pytest
 from werkzeug.datastructures import LanguageAccept
 
 from verifier.verdict.reasons import LANGUAGES, OUTCOMES, QUESTIONS, REASONS, STEPS, Reason, sort
+from verifier.verdict.viewers import AUDIENCES
 from verifier.web import words
 
 WEB = Path(str(files("verifier.web")))
@@ -46,7 +47,8 @@ def test_each_code_stands_once() -> None:
 def test_a_reason_points_at_a_question_and_a_step_that_exist(reason: Reason) -> None:
     assert reason.question in QUESTIONS
     assert reason.outcome in OUTCOMES
-    assert set(STEPS[reason.step]) == set(LANGUAGES)
+    assert set(STEPS[reason.step]) == set(AUDIENCES)
+    assert all(set(steps) == set(LANGUAGES) for steps in STEPS[reason.step].values())
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
@@ -79,10 +81,11 @@ def test_could_not_check_always_leads_on_and_never_accuses() -> None:
 
 def test_a_stop_always_says_keep_your_treatment_and_whom_to_call() -> None:
     assert {reason.step for reason in REASONS.values() if reason.outcome == "do_not_use"} == {"C"}
-    assert "N'arrêtez pas votre traitement" in STEPS["C"]["fr"]
-    assert "112" in STEPS["C"]["fr"]
-    assert "Don't stop your treatment" in STEPS["C"]["en"]
-    assert "112" in STEPS["C"]["en"]
+    french, english = STEPS["C"]["patients"]["fr"], STEPS["C"]["patients"]["en"]
+    assert "N'arrêtez pas votre traitement" in french
+    assert "112" in french
+    assert "Don't stop your treatment" in english
+    assert "112" in english
 
 
 @pytest.mark.parametrize("key", words.WORDS)

@@ -1,7 +1,7 @@
 """A request signed by an enrolled key: HTTP message signatures (RFC 9421), Ed25519, with time and nonce.
 
-Covered: @method, @authority, @path and the Content-Digest (RFC 9530) of the body. A door checks three things: the
-signature, that it is fresh, and that its nonce is new.
+Covered: @method, @authority, @path, @query and the Content-Digest (RFC 9530) of the body. A door checks three things:
+the signature, that it is fresh, and that its nonce is new.
 """
 
 import datetime
@@ -19,7 +19,7 @@ from http_message_signatures import (
 
 from verifier.statements.errors import Refused
 
-COVERED = ("@method", "@authority", "@path")
+COVERED = ("@method", "@authority", "@path", "@query")
 MAX_AGE = datetime.timedelta(seconds=300)
 LABEL = "probatum"
 

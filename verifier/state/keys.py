@@ -5,6 +5,7 @@
 ("prefixes",)                      {company prefix: member}
 ("product", gtin)                  ProductRecord
 ("batch", gtin, batch)             BatchRecord
+("batches", gtin)                  [batch, ...] the product's latest, oldest first
 ("recalls", gtin)                  [[index, id, kid], ...] of whole-product recalls
 ("recalls", gtin, batch)           [[index, id, kid], ...] of this lot's
 ("pack_keys", gtin, hint hex)      [[index, id, kid], ...] of the batches with a pack key of this hint (AI 91)

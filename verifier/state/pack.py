@@ -1,4 +1,5 @@
-"""Where one pack stands, from what the projection holds of it: state, way, disputes. No holder's name leaves here."""
+"""Where one pack stands, from what the projection holds of it: state, way, disputes. What strangers may see of it names
+no holder; who supplied it is told to that member alone."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,13 +13,15 @@ from verifier.statements.answer import Stop
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A pack's state and its byte, the stops that strangers may see, the ids of its events, how many are disputes."""
+    """A pack's state and its byte, the stops that strangers may see, the ids of its events, how many are disputes; and
+    the event that supplied it: its id, and by whom."""
 
     state: str
     code: int
     stops: tuple[Stop, ...]
     events: tuple[bytes, ...]
     disputes: int
+    supply: tuple[bytes, str] | None
 
 
 @lru_cache(maxsize=4096)
@@ -34,4 +37,5 @@ def standing(batch: BatchRecord, steps: bytes | None) -> Standing:
         if step.applied
     )
     disputes = sum(not step.applied for step in found)
-    return Standing(state, STATES[state], (first, *later), tuple(step.id for step in found), disputes)
+    supply = next(((step.id, step.member) for step in found if step.applied and step.step == "dispense"), None)
+    return Standing(state, STATES[state], (first, *later), tuple(step.id for step in found), disputes, supply)

@@ -31,6 +31,7 @@ from verifier.statements.roster import KeyRecord, MemberRecord, Record, enrol, s
 Read = Callable[[Name], bytes | None]
 Changes = dict[Name, bytes]
 CLOCK_PAGE = 256
+MOST_LOTS = 200  # of one product are remembered by name: to find a serial that was read with another's lot
 LIMIT = 2**24  # the projection's own values: longer than a statement may be
 T = TypeVar("T")
 
@@ -186,7 +187,9 @@ def _batch(statement: Statement, index: int, read: Read) -> Admission:
         body.root,
         body.manifest,
     )
-    return Admission({name: encode_record(record), **pack_keys.registered(statement, body, index, read)})
+    lots = [*_value(read, ("batches", body.gtin), []), body.batch][-MOST_LOTS:]
+    changes: Changes = {name: encode_record(record), ("batches", body.gtin): cbor.encode(lots)}
+    return Admission({**changes, **pack_keys.registered(statement, body, index, read)})
 
 
 def _recall(statement: Statement, index: int, read: Read) -> Admission:

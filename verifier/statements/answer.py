@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from verifier.statements.body import Body, Count, Country, Digest, Seconds
+from verifier.statements.body import GS1, Body, Count, Country, Digest, Seconds
+from verifier.statements.errors import Malformed
 
-State = Literal["active", "supplied", "destroyed", "stolen", "unknown", "not_registered"]
+State = Literal["active", "supplied", "destroyed", "stolen", "unknown", "mismatch", "not_registered"]
 Ids = Annotated[list[Digest], Meta(max_length=1000)]
 
 
@@ -24,7 +25,8 @@ class Stop(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, array_
 
 class Answer(Body, frozen=True, kw_only=True):
     """`identity` is the pack's canonical Digital Link, expiry included; `applies` are the ids shown with it,
-    `withheld` those of events, which name their holders. Both sorted, each once."""
+    `withheld` those of events, which name their holders. Both sorted, each once. `audience` is whom it was given to,
+    if not to anybody; only a professional is told that a serial is known in another lot or with another date."""
 
     identity: Annotated[str, Meta(min_length=1, max_length=512)]
     size: Count
@@ -35,7 +37,18 @@ class Answer(Body, frozen=True, kw_only=True):
     withheld: Ids
     custody: Annotated[list[Stop], Meta(max_length=1000)]
     disputes: Count
+    audience: Literal["professionals"] | None = None
 
     def subject(self) -> str:
         """The identity it answers about."""
         return self.identity
+
+    def check(self) -> None:
+        """A miss is told alike to everybody else: a guesser must not learn that he is near."""
+        if self.state == "mismatch" and self.audience is None:
+            raise Malformed("audience", value=self.state, expected="an answer to professionals", found="to anybody")
+
+    @property
+    def gtin(self) -> str:
+        """The GTIN of the identity: whose maker may answer."""
+        return self.identity.removeprefix(f"{GS1}01/")[:14]

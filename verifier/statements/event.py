@@ -4,6 +4,7 @@ The strict reading of foreign JSON lives here; what a step may do to a pack is c
 """
 
 import json
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -14,13 +15,16 @@ from verifier.statements.body import Body
 from verifier.statements.errors import Malformed
 
 MAX_PACKS = 500
+_OFFSET = re.compile(r"[+-](?:0[0-9]|1[0-4]):[0-5][0-9]")
 
 
 class Epcis(Struct, frozen=True, kw_only=True):
-    """What custody reads of one ObjectEvent: `time` in Unix seconds, `day` in its own time zone, `packs` in order."""
+    """What custody reads of one ObjectEvent: `time` in Unix seconds, `local` that moment by the clock where it happened
+    (eventTimeZoneOffset), `day` its day, `packs` in order."""
 
     event_id: str
     time: int
+    local: datetime
     day: str
     biz_step: str
     disposition: str
@@ -65,10 +69,11 @@ class Event(Body, frozen=True, kw_only=True):
         if "errorDeclaration" in fields:  # it takes an event back; read as one, it would say the step again
             back = "errorDeclaration"
             raise Malformed("epcis", value=back, expected="a step that was taken (none is taken back yet)", found=back)
-        when = _time(_text(fields, "eventTime"))
+        when = _time(_text(fields, "eventTime"), fields.get("eventTimeZoneOffset"))
         return Epcis(
             event_id=_text(fields, "eventID"),
             time=int(when.timestamp()),
+            local=when,
             day=when.date().isoformat(),
             biz_step=_text(fields, "bizStep", ""),
             disposition=_text(fields, "disposition", ""),
@@ -96,14 +101,16 @@ def _text(fields: dict[str, Any], name: str, default: str | None = None) -> str:
     return value
 
 
-def _time(text: str) -> datetime:
+def _time(text: str, offset: object) -> datetime:
+    """The moment, in the zone that `offset` ("+01:00") names, or else in the one it is written in."""
     try:
         when = datetime.fromisoformat(text)
     except ValueError as fault:
         raise Malformed("epcis", value=text, expected="eventTime in ISO 8601", found=text[:40]) from fault
     if when.tzinfo is None or not 1970 < when.year < 2200:
         raise Malformed("epcis", value=text, expected="eventTime with a zone", found=text[:40])
-    return when
+    there = _OFFSET.fullmatch(offset) if isinstance(offset, str) else None
+    return when.astimezone(datetime.strptime(there[0], "%z").tzinfo) if there else when
 
 
 def _packs(items: object) -> tuple[Identity, ...]:

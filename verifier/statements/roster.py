@@ -252,7 +252,7 @@ def _key(statement: Statement, body: Key, index: int, directory: Directory, sign
     if body.status == "enrolled":
         if known is not None:
             raise Refused("key_taken", value=known.kid.hex(), expected="a new key", found=f"enrolled at {known.since}")
-        if signed.member == ROOT or (body.purpose == "answer" and "registry" not in signed.roles):
+        if signed.member == ROOT or (body.purpose == "answer" and not {"registry", "maker"} & set(signed.roles)):
             raise Refused("key_purpose", value=body.purpose, expected="a member's own key", found=signed.member)
         return KeyRecord(
             public=body.public, member=body.member, purpose=body.purpose, statements=[statement.id], by=by, since=index

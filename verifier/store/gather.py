@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 import cbor2
 import redis
+from msgspec.structs import replace as changed
 
 from verifier.identity import Identity
 from verifier.ledger import checkpoint as notes
@@ -22,17 +23,19 @@ from verifier.state.keys import BatchRecord, ProductRecord
 from verifier.state.pack import Standing, standing
 from verifier.statements import buckets, pack_signature, serials
 from verifier.statements.answer import Answer
-from verifier.statements.envelope import Statement, kid_of, sign
+from verifier.statements.envelope import Statement, kid_of, read
 from verifier.statements.genesis import Genesis
 from verifier.statements.kinds import body_of
 from verifier.statements.roster import KeyRecord
 from verifier.statements.serials import SerialProof
 from verifier.store import layout
+from verifier.store.answerers import Answerer, Answerers
 from verifier.store.log import LogStore
 from verifier.store.projection import read_keys
 from verifier.verdict.evidence import Evidence, Exhibit, Growth
 
 T = TypeVar("T")
+MISSES = ("unknown", "mismatch", "not_registered")
 _LUA = files("verifier.store").joinpath("gather.lua").read_text("utf-8")
 
 
@@ -42,15 +45,6 @@ class NotReady(RuntimeError):
 
 class StaleSnapshot(RuntimeError):
     """A statement lies past the snapshot's checkpoint."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answerer:
-    """Who answers: a registry member, with the seed of its enrolled answer key."""
-
-    member: str
-    seed: bytes
-    kid: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +69,20 @@ class Gatherer:
         client: redis.Redis,
         genesis: Statement,
         policy: Policy,
-        answerer: Answerer,
+        answerers: Answerers,
         openings: Callable[[bytes], bytes | None],
     ) -> None:
-        self.client, self.policy, self.answerer, self.openings = client, policy, answerer, openings
+        self.client, self.policy, self.answerers, self.openings = client, policy, answerers, openings
         self.genesis, self._registry = genesis.id, kid_of(cast(Genesis, body_of(genesis)).registry.key)
         self.log = LogStore(client)
         self._script = client.register_script(_LUA)
         self._chains: tuple[bytes, dict[bytes, tuple[bytes, ...]]] = (b"", {})
 
-    def gather(self, identity: Identity, now: int, since: int | None = None) -> Evidence:
+    def gather(self, identity: Identity, now: int, since: int | None = None, member: str | None = None) -> Evidence:
         """Everything known of a pack that carries all four elements, answered at `now`; `since` asks for the proof of
-        growth from a smaller checkpoint. Raises NotReady, or redis.RedisError."""
-        return self._settled(lambda: self._gather(identity, now, since))
+        growth from a smaller checkpoint. `member` is the professional who asks, proven: they are shown what they signed
+        themselves, and told of a serial that is known otherwise. Raises NotReady, or redis.RedisError."""
+        return self._settled(lambda: self._gather(identity, now, since, member))
 
     def gather_lot(self, gtin: str, batch: str, since: int | None = None) -> Evidence | None:
         """What is known of a lot and of none of its packs: product, batch, recalls, their signers' keys, and no answer;
@@ -102,12 +97,19 @@ class Gatherer:
                 continue
         raise NotReady("the ledger is changing faster than it can be read")
 
-    def _gather(self, identity: Identity, now: int, since: int | None) -> Evidence:
+    def _gather(self, identity: Identity, now: int, since: int | None, member: str | None) -> Evidence:
         seen = self._snapshot(identity)
         proof, state = self._issue(identity, seen)
-        said = [(row.id, row.kid) for row in (seen.product, seen.batch if proof else None) if row is not None]
-        ids, exhibits = self._exhibits([*said, *seen.recalls, *seen.signing], seen)
-        answer = self._answer(identity, seen, state, ids, now) if state is not None else None
+        if state == "unknown" and member is not None and self._known_otherwise(identity):
+            state = "mismatch"
+        who = self.answerers.of(identity.gtin, state, seen.keyring)
+        own = self._own_supply(seen, member) if proof and member else {}
+        issue = [(row.id, row.kid) for row in (seen.product, seen.batch if proof else None) if row is not None]
+        ids, exhibits = self._exhibits([*issue, *seen.recalls, *seen.signing, *own.items()], who, seen)
+        answer = None
+        if state is not None:
+            said = self._answer(identity, seen, state, [one for one in ids if one not in own], now)
+            answer = who.sign(said if member is None else changed(said, audience="professionals"))
         return Evidence(seen.checkpoint, exhibits, proof, answer, self._growth(since, seen.note))
 
     def _gather_lot(self, lot: Identity, since: int | None) -> Evidence | None:
@@ -115,7 +117,7 @@ class Gatherer:
         if seen.product is None or seen.batch is None:
             return None
         said = [(row.id, row.kid) for row in (seen.product, seen.batch)]
-        _, exhibits = self._exhibits([*said, *seen.recalls], seen)
+        _, exhibits = self._exhibits([*said, *seen.recalls], self.answerers.registry, seen)
         return Evidence(seen.checkpoint, exhibits, growth=self._growth(since, seen.note))
 
     def forget(self) -> None:
@@ -123,19 +125,20 @@ class Gatherer:
         self.log = LogStore(self.client)
         self._chains = (b"", {})
 
-    def _snapshot(self, identity: Identity) -> _Snapshot:
+    def _snapshot(self, identity: Identity, batch: str | None = None) -> _Snapshot:
+        """What is kept of a pack, of the lot that it names or else of `batch`."""
         gtin, serial = identity.gtin or "", identity.serial or ""
-        lot = (gtin, identity.batch or "")
+        lot = (gtin, batch if batch is not None else identity.batch or "")
         hint = int.from_bytes(sha256(serial.encode()).digest()[:4], "big")
         own = pack_signature.read(identity)
         keys = layout.scanned(*lot, serial, own.hint if own else b"")
         row = cast(list[Any], self._script(keys=keys, args=[hint, layout.buckets(*lot)]))
-        checkpoint, projected, keyring, product, whole, batch, of_lot, steps, bucket, path, signing = row
+        checkpoint, projected, keyring, product, whole, issued, of_lot, steps, bucket, path, signing = row
         note = notes.open(checkpoint, self.policy) if checkpoint else None
         if note is None or projected is None or int.from_bytes(projected, "big") != note.size:
             raise NotReady("the ledger is not ready to answer: nothing published, or its projection is being rebuilt")
         recalls = [cbor2.loads(value) for value in (whole, of_lot) if value is not None]
-        record = BatchRecord(*cbor2.loads(batch)) if batch else None
+        record = BatchRecord(*cbor2.loads(issued)) if issued else None
         return _Snapshot(
             checkpoint=checkpoint,
             note=note,
@@ -171,10 +174,36 @@ class Gatherer:
             return None, None
         return (proof, stands.state) if batch.expiry == identity.expiry else (None, "unknown")
 
-    def _exhibits(self, said: list[tuple[bytes, bytes]], seen: _Snapshot) -> tuple[list[bytes], tuple[Exhibit, ...]]:
+    def _known_otherwise(self, identity: Identity) -> bool:
+        """Whether the serial is proven in some lot of the product, where this lot with this date is a miss. Bounded:
+        the projection remembers a product's latest lots (state/replay.MOST_LOTS)."""
+        lots = self.client.get(layout.derived(("batches", identity.gtin or "")))
+        named, serial = cbor2.loads(lots) if isinstance(lots, bytes) else (), (identity.serial or "").encode()
+        return any(self._proven(serial, self._snapshot(identity, lot)) for lot in named)
+
+    def _proven(self, serial: bytes, seen: _Snapshot) -> bool:
+        """Whether the serial is one of the lot's, under the root that its maker signed."""
+        batch, secret = seen.batch, self.openings(seen.batch.id) if seen.batch else None
+        if batch is None or secret is None or seen.bucket is None:
+            return False
+        found, _ = buckets.unpack_bucket(seen.bucket)
+        proof = serials.prove(serial, found, secret, seen.siblings, serials.bucket_of(serial, batch.k))
+        return proof is not None and serials.check(proof, serial, batch.k, batch.root)
+
+    def _own_supply(self, seen: _Snapshot, member: str) -> dict[bytes, bytes]:
+        """The event that supplied the pack, id -> key id, if it is `member` who signed it."""
+        supply = seen.standing.supply if seen.standing else None
+        if supply is None or supply[1] != member:
+            return {}
+        leaf = self.log.leaf(supply[0])
+        return {supply[0]: read(leaf[1]).kid} if leaf else {}
+
+    def _exhibits(
+        self, said: list[tuple[bytes, bytes]], who: Answerer, seen: _Snapshot
+    ) -> tuple[list[bytes], tuple[Exhibit, ...]]:
         """The statements that were said, as (id, key id), and those that make their signers entitled: their sorted
         ids, and each with its proof, by leaf index."""
-        kids = {self.answerer.kid, *(kid for _, kid in said)}
+        kids = {who.kid, *(kid for _, kid in said)}
         wanted = {self.genesis, *(one for one, _ in said)}.union(*self._chains_of(kids, seen.keyring))
         leaves = self.log.leaves(wanted)
         if leaves is None:
@@ -205,22 +234,21 @@ class Gatherer:
             front = {kid for record in found.values() for kid in record.by} - records.keys()
         return {kid: tuple(one for link in _followed(kid, records) for one in link.statements) for kid in kids}
 
-    def _answer(self, identity: Identity, seen: _Snapshot, state: str, ids: list[bytes], now: int) -> bytes:
-        """The signed answer: the state, and the id of every statement that applies."""
-        stands = seen.standing if state not in ("unknown", "not_registered") else None
-        answer = Answer(
+    @staticmethod
+    def _answer(identity: Identity, seen: _Snapshot, state: str, applies: list[bytes], now: int) -> Answer:
+        """What is answered: the state, and the id of every statement that applies."""
+        stands = seen.standing if state not in MISSES else None
+        return Answer(
             identity=identity.digital_link(),
             size=seen.note.size,
             root=seen.note.root,
             time=now,
-            state=state,  # type: ignore[arg-type]  # the words are the Literal's: transitions.json and the two above
-            applies=ids,
+            state=state,  # type: ignore[arg-type]  # the words are the Literal's: transitions.json and MISSES
+            applies=applies,
             withheld=sorted(stands.events) if stands else [],
             custody=list(stands.stops) if stands else [],
             disputes=stands.disputes if stands else 0,
         )
-        who = self.answerer
-        return sign("answer", who.member, answer.identity, now, answer.encode(), who.seed).raw
 
     def _growth(self, since: int | None, note: Checkpoint) -> Growth | None:
         if since is None or not 0 < since < note.size:

@@ -20,28 +20,40 @@ from verifier.statements.answer import Answer
 from verifier.statements.batch import Batch
 from verifier.statements.envelope import Statement, read
 from verifier.statements.errors import Refused
+from verifier.statements.event import Event
 from verifier.statements.kinds import body_of
 from verifier.statements.product import Product
 from verifier.statements.recall import Recall
 from verifier.statements.roster import Roster, enrol, signer
 from verifier.verdict.evidence import Evidence, Exhibit
 from verifier.verdict.reasons import REASONS
+from verifier.verdict.supply import Said, own_supply, said, when
 from verifier.verdict.trust import Trust
 from verifier.verdict.verdict import NO_ANSWERS, Ledger, Verdict, compose, plain
+from verifier.verdict.viewers import PATIENT, VIEWERS
 
+REGISTRY, EXCURSION = "registry", "excursion"
 SKEW_S = 300  # clocks differ; an answer further in the future than this is not believed
 ENROLLING = ("genesis", "member", "key")
 WHY = {"unknown_key": "missing_keys", "unknown_member": "missing_keys", "another_lot": "other_identity"}
-IN_HAND = ("patient", "ward")  # to them a supplied pack is the normal one; a counter must not supply it again
+NEVER_ISSUED = ("unknown", "mismatch", "not_registered")  # the states of what no batch shown here can prove
+ONLINE = "online"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What was scanned, who asks ("patient" today), and how many times the same code was read."""
+    """What was scanned, and by whom: a viewer of the table, `member` its id where a signed request proved one. `reads`
+    is how many times the same code was read, `bought` where ("online") if the person said so."""
 
     identity: Identity
-    viewer: str = "patient"
+    viewer: str = PATIENT
     reads: int = 1
+    member: str | None = None
+    bought: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.viewer not in VIEWERS:
+            raise ValueError(f"{self.viewer}: expected {', '.join(VIEWERS)}, found another viewer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,7 @@ class Believed:
     batch_index: int | None = None
     recalls: list[Recall] = field(default_factory=list)
     signing: list[Batch] = field(default_factory=list)  # batches whose pack key has the hint that the code carries
+    events: list[Said] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -77,7 +90,9 @@ class Findings:
     shown: Believed = field(default_factory=Believed)
     answer: Answer | None = None
     answered_by: str | None = None
+    by_maker: bool = False
     issued: bool = False
+    values: dict[str, str] = field(default_factory=dict)
 
 
 def judge(question: Question, evidence: Evidence | None, trust: Trust, now: int) -> Verdict:
@@ -85,7 +100,7 @@ def judge(question: Question, evidence: Evidence | None, trust: Trust, now: int)
     try:
         return judge_strictly(question, evidence, trust, now)
     except Exception:  # total by promise; tests call judge_strictly, so that no fault hides behind this
-        return plain("broken_evidence", question.identity, now)
+        return plain("broken_evidence", question.identity, now, question.viewer)
 
 
 def judge_strictly(question: Question, evidence: Evidence | None, trust: Trust, now: int) -> Verdict:
@@ -208,11 +223,13 @@ def _enter(statement: Statement, index: int, found: Believed, about: About) -> N
         if getattr(body, "status", "enrolled") == "enrolled":  # a key may end itself, stolen or not
             found.signed.append((statement.kid, index))
         return
-    signer(statement, index, found.roster)
+    member = signer(statement, index, found.roster)
     body = body_of(statement)
-    if getattr(body, "gtin", None) != about.gtin:
+    if isinstance(body, Event):
+        found.events.append(said(statement, body, member, about.gtin, about.batch))
+    elif getattr(body, "gtin", None) != about.gtin:
         raise ValueError("about another product")
-    if isinstance(body, Product):
+    elif isinstance(body, Product):
         found.product = body
     elif isinstance(body, Batch):
         if body.pack_key is not None and pack_signature.hint_of(body.pack_key) == about.hint:
@@ -243,10 +260,12 @@ def _answer(question: Question, evidence: Evidence, found: Findings, now: int, m
         body = body_of(statement)
         if not isinstance(body, Answer) or (body.size, body.root) != (checkpoint.size, checkpoint.root):
             raise ValueError("an answer about another checkpoint")
+        if REGISTRY not in member.roles and body.state != "unknown":
+            raise ValueError("a maker answers for what it never issued, and for nothing else")
     except ValueError as fault:
         found.codes.add(_why(fault))
         return
-    found.answered_by = member.name
+    found.answered_by, found.by_maker = member.name, REGISTRY not in member.roles
     if body.identity != question.identity.digital_link():
         found.codes.add("other_identity")
     elif body.time > now + SKEW_S:
@@ -255,8 +274,11 @@ def _answer(question: Question, evidence: Evidence, found: Findings, now: int, m
         found.answer = body
         if body.time + max_age_s < now:
             found.codes.add("stale")
-        if set(body.applies) != found.shown.ids:
-            found.codes.add("missing_recalls" if set(body.applies) > found.shown.ids else "broken_evidence")
+        # Of what the answer withholds, the asker may hold what they signed themselves: this pack's events, no others.
+        own = {one.id for one in found.shown.events if one.about(question.identity)} & set(body.withheld)
+        shown = found.shown.ids - own
+        if set(body.applies) != shown:
+            found.codes.add("missing_recalls" if set(body.applies) > shown else "broken_evidence")
 
 
 def _signature(identity: Identity, found: Findings) -> None:
@@ -275,7 +297,7 @@ def _signature(identity: Identity, found: Findings) -> None:
 
 def _issue(identity: Identity, evidence: Evidence, found: Findings) -> None:
     """The pack was issued: its serial is under the root that the maker signed, with this expiry."""
-    if found.answer is not None and found.answer.state in ("unknown", "not_registered"):
+    if found.answer is not None and found.answer.state in NEVER_ISSUED:
         return
     if evidence.serial is None and "signed_only" in found.codes:
         return  # the signature says as much
@@ -306,25 +328,45 @@ def _bad_facts(question: Question, found: Findings, now: int) -> None:
         today = datetime.fromtimestamp(now, UTC).date()
         if expires_on(identity.expiry, today) < today:
             codes.add("expired")
-    if answer is None:
-        return
-    if answer.state == "supplied":
-        codes.add("dispensed" if question.viewer in IN_HAND else "elsewhere")
-    elif answer.state != "active":
-        codes.add(answer.state)  # such a state is named as its reason is
-    if answer.state == "unknown" and question.reads > 1 and _is_maker(found, identity):
-        codes.add("unknown_confirmed")
+    if answer is not None:
+        _answered(question, found, answer, now)
+
+
+def _answered(question: Question, found: Findings, answer: Answer, now: int) -> None:
+    """What the answer says of the pack's state and way, to the one who asks."""
+    codes, state = found.codes, answer.state
+    if state == "supplied":
+        codes.add(_supplied(question, found, now))
+    elif state in ("unknown", "mismatch"):
+        codes.add(_unknown(question, found, state))
+    elif state != "active":
+        codes.add(state)  # such a state is named as its reason is
+    elif question.viewer == PATIENT and question.bought == ONLINE:
+        codes.add("not_recorded_online")
     if any(stop.gap_before for stop in answer.custody):
         codes.add("gap")
+    if any(stop.step == EXCURSION for stop in answer.custody):
+        codes.add("cold")
     if answer.disputes:
         codes.add("disputed")
 
 
-def _is_maker(found: Findings, identity: Identity) -> bool:
-    prefixes = found.shown.roster.prefixes()
-    owner = next((m for p, m in prefixes.items() if identity.gtin and identity.gtin[1:].startswith(p)), None)
-    record = found.shown.roster.member(owner) if owner else None
-    return record is not None and record.name == found.answered_by
+def _supplied(question: Question, found: Findings, now: int) -> str:
+    """Normal in a hand; at a counter one's own scan, if one signed it, and somebody's otherwise."""
+    code = VIEWERS[question.viewer].supplied
+    own = own_supply(found.shown.events, question.identity, question.member)
+    if code != "elsewhere" or own is None:
+        return code
+    found.values["time"] = when(own, now)
+    return "dispensed_here"
+
+
+def _unknown(question: Question, found: Findings, state: str) -> str:
+    """What the maker itself never issued, read twice, is no slip of the reader. That the serial stands in another lot
+    or with another date is for professionals: to anybody else it would tell a guesser that he is near."""
+    if state == "mismatch" and VIEWERS[question.viewer].professional:
+        return "mismatch"
+    return "unknown_confirmed" if question.reads > 1 and found.by_maker else "unknown"
 
 
 def _conclude(question: Question, found: Findings, now: int) -> Verdict:
@@ -332,8 +374,8 @@ def _conclude(question: Question, found: Findings, now: int) -> Verdict:
     answer, checkpoint = found.answer, found.checkpoint
     sound = not any(REASONS[code].outcome == "unverified" for code in found.codes)
     if sound and answer is not None and answer.state == "active":
-        clean = not found.codes
-        found.codes.update({"genuine", "not_recorded"} if clean else ())
+        clean = {"genuine", "not_recorded"} if question.viewer == PATIENT else {"genuine"}
+        found.codes.update(clean if not found.codes else ())
     issued = sound and found.issued
     known = {
         "what": "yes" if issued else "unknown",
@@ -352,4 +394,6 @@ def _conclude(question: Question, found: Findings, now: int) -> Verdict:
         custody=tuple(answer.custody) if answer else (),
         ledger=ledger,
         as_of=answer.time if answer else None,
+        viewer=question.viewer,
+        values=found.values,
     )

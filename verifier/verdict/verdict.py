@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from verifier.identity import Identity, national
 from verifier.identity.identity import SIGNATURE
 from verifier.statements.answer import Stop
 from verifier.verdict.reasons import QUESTIONS, REASONS, sort, words
+from verifier.verdict.viewers import PATIENT
 
 NO_ANSWERS: Mapping[str, str] = dict.fromkeys(QUESTIONS, "unknown")
 
@@ -28,7 +29,8 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`reasons` are codes, gravest first, never empty; times are Unix seconds."""
+    """`reasons` are codes, gravest first, never empty; times are Unix seconds. `viewer` is who asked, in whose words it
+    is told; `values` fill the blanks of a sentence."""
 
     reasons: tuple[str, ...]
     answers: Mapping[str, str]
@@ -39,6 +41,8 @@ class Verdict:
     ledger: Ledger | None = None
     as_of: int | None = None
     others: tuple["Verdict", ...] = ()
+    viewer: str = PATIENT
+    values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
@@ -50,9 +54,9 @@ class Verdict:
         return replace(self, others=others)
 
 
-def plain(code: str, identity: Identity | None, now: int) -> Verdict:
+def plain(code: str, identity: Identity | None, now: int, viewer: str = PATIENT) -> Verdict:
     """A verdict of one reason and no evidence: what a scan that reaches no ledger says."""
-    return compose({code}, dict(NO_ANSWERS), identity, now)
+    return compose({code}, dict(NO_ANSWERS), identity, now, viewer=viewer)
 
 
 def compose(codes: set[str], known: Mapping[str, str], identity: Identity | None, now: int, **facts: Any) -> Verdict:
@@ -76,7 +80,7 @@ def to_json(verdict: Verdict, language: str) -> dict[str, Any]:
     return {
         "outcome": verdict.outcome,
         "answers": dict(verdict.answers),
-        "reasons": [words(code, language) for code in verdict.reasons],
+        "reasons": [words(code, language, verdict.viewer, verdict.values) for code in verdict.reasons],
         "identity": identity_json(verdict.identity, verdict.product) if verdict.identity else None,
         "custody": [
             {"step": s.step, "day": s.day, "country": s.country, "gap_before": s.gap_before} for s in verdict.custody
@@ -94,6 +98,7 @@ def to_json(verdict: Verdict, language: str) -> dict[str, Any]:
         else None,
         "as_of": utc(verdict.as_of) if verdict.as_of is not None else None,
         "checked_at": utc(verdict.checked_at),
+        "viewer": verdict.viewer,
         "others": [to_json(other, language) for other in verdict.others],
     }
 

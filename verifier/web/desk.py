@@ -6,6 +6,7 @@ photo -> grey pixels -> symbols -> Identity -> gather -> Evidence -> judge -> Ve
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -24,16 +25,31 @@ from verifier.settings import Settings
 from verifier.statements.answer import Answer
 from verifier.statements.envelope import read
 from verifier.statements.kinds import body_of
-from verifier.store.gather import Answerer, Gatherer, NotReady
+from verifier.store.answerers import Answerer, Answerers
+from verifier.store.gather import Gatherer, NotReady
 from verifier.vault import Vault
 from verifier.verdict.evidence import Evidence
 from verifier.verdict.judge import Question, judge
 from verifier.verdict.trust import Trust
 from verifier.verdict.verdict import Verdict, to_json
+from verifier.verdict.viewers import PATIENT
 from verifier.web.limits import Counted, Limits, Unlimited
 from verifier.web.problem import Problem, of
 
 MAX_AGE_S = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, as a Question says it; a professional `viewer` and its `member` only where a signature proved them."""
+
+    viewer: str = PATIENT
+    member: str | None = None
+    reads: int = 1
+    bought: str | None = None
+
+
+ANYBODY = Asker()
 
 
 class Desk:
@@ -56,10 +72,10 @@ class Desk:
         path = self.settings.data / "node" / "answer.key"
         if not path.exists():
             raise NotReady("no consortium here yet: start with `python -m verifier serve --demo`")
-        key = keyfile.load(path)
         genesis = read((self.settings.data / "genesis.cose").read_bytes())
-        answerer = Answerer(key.member, key.seed, key.kid)
-        return Gatherer(self.client, genesis, self.trust.policy, answerer, self._opening)
+        makers = [answerer_of(file) for file in sorted(path.parent.glob("answer-*.key"))]
+        answerers = Answerers(self.client, answerer_of(path), makers)
+        return Gatherer(self.client, genesis, self.trust.policy, answerers, self._opening)
 
     def _opening(self, statement_id: bytes) -> bytes | None:
         try:
@@ -83,27 +99,29 @@ class Desk:
         self.limits.scan()
         return sighting.sight_text(text, symbology, self.settings.hosts)
 
-    def check(self, seen: Sighting | Miss, viewer: str = "patient") -> Verdict:
+    def check(self, seen: Sighting | Miss, asker: Asker = ANYBODY) -> Verdict:
         """The verdict on what was seen; raises Problem where there is nothing to judge."""
         self.limits.scan()
         now = self.clock()
         if isinstance(seen, Miss):
-            return self._miss(seen, now)
-        evidence = self.evidence(seen.identity) if complete(seen.identity) else None
-        return judge(Question(seen.identity, viewer), evidence, self.trust, now)
+            return self._miss(seen, now, asker.viewer)
+        question = Question(seen.identity, asker.viewer, asker.reads, asker.member, asker.bought)
+        evidence = self.evidence(seen.identity, asker=asker) if complete(seen.identity) else None
+        return judge(question, evidence, self.trust, now)
 
-    def evidence(self, identity: Identity, since: int | None = None) -> Evidence:
-        """The evidence of a pack; raises NotReady, redis.RedisError, or Problem to one who guesses at its GTIN."""
+    def evidence(self, identity: Identity, since: int | None = None, asker: Asker = ANYBODY) -> Evidence:
+        """The evidence of a pack, as the one who asks may have it; raises NotReady, redis.RedisError, or Problem to one
+        who guesses at its GTIN."""
         self.limits.guess(identity.gtin or "")
-        found = self.gatherer.gather(identity, self.clock(), since)
+        found = self.gatherer.gather(identity, self.clock(), since, asker.member)
         if found.serial is None and _unknown(found.answer):
             self.limits.missed(identity.gtin or "")
         return found
 
-    def proof(self, identity: Identity, since: int | None) -> Evidence:
+    def proof(self, identity: Identity, since: int | None, asker: Asker = ANYBODY) -> Evidence:
         """The evidence of a pack, or of a lot where the identity is one's; raises Problem for a lot nobody issued."""
         if identity.serial is not None:
-            return self.evidence(identity, since)
+            return self.evidence(identity, since, asker)
         gtin, batch = identity.gtin or "", identity.batch or ""
         found = self.gatherer.gather_lot(gtin, batch, since)
         if found is None:
@@ -112,9 +130,9 @@ class Desk:
         return found
 
     @staticmethod
-    def _miss(seen: Miss, now: int) -> Verdict:
+    def _miss(seen: Miss, now: int, viewer: str) -> Verdict:
         """The verdict that a miss is by itself; raises what it is otherwise."""
-        verdict = miss(seen, now)
+        verdict = miss(seen, now, viewer)
         if verdict is None:
             raise seen.error or MISSES[seen.code](seen)
         return verdict
@@ -131,15 +149,15 @@ class Desk:
             raise Problem("incomplete", 422, detail, value=text[:200], expected=expected, found=found)
         return seen.identity
 
-    def check_photo(self, data: bytes, viewer: str, lang: str) -> dict[str, Any]:
+    def check_photo(self, data: bytes, lang: str, asker: Asker = ANYBODY) -> dict[str, Any]:
         """The verdict JSON of a photo; raises Problem."""
         with told():
-            return to_json(self.check(self.sight_photo(data), viewer), lang)
+            return to_json(self.check(self.sight_photo(data), asker), lang)
 
-    def check_text(self, text: str, symbology: str | None, lang: str, viewer: str = "patient") -> dict[str, Any]:
+    def check_text(self, text: str, symbology: str | None, lang: str, asker: Asker = ANYBODY) -> dict[str, Any]:
         """The verdict JSON of a text; raises Problem."""
         with told():
-            return to_json(self.check(self.sight_text(text, symbology), viewer), lang)
+            return to_json(self.check(self.sight_text(text, symbology), asker), lang)
 
     def demo(self) -> list[dict[str, Any]]:
         """The demo images, in order; `outcome` is None where nothing is read; empty without a demo."""
@@ -161,6 +179,12 @@ def desk() -> Desk:
     return cast(Desk, current_app.extensions["probatum"])
 
 
+def answerer_of(file: Path) -> Answerer:
+    """The answerer that a key file makes of its member; raises KeyFileError."""
+    key = keyfile.load(file)
+    return Answerer(key.member, key.seed, key.kid)
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Turn whatever fails inside into the Problem it is."""
@@ -176,9 +200,9 @@ def complete(identity: Identity) -> bool:
 
 
 def _unknown(answer: bytes | None) -> bool:
-    """Whether an answer says that no such pack was issued."""
+    """Whether an answer says that no such pack was issued, or not so."""
     body = body_of(read(answer)) if answer is not None else None
-    return isinstance(body, Answer) and body.state == "unknown"
+    return isinstance(body, Answer) and body.state in ("unknown", "mismatch")
 
 
 def is_lot(identity: Identity) -> bool:

@@ -3,7 +3,7 @@
 What a JSON body may hold is one struct a door: it refuses what is wrong, and web/openapi describes the door by it.
 """
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -13,6 +13,7 @@ from verifier.statements.cbor import MAX_INT
 from verifier.verdict import evidence as files
 from verifier.web.desk import desk as desk  # the other doors find it here
 from verifier.web.doors.signed import caller, claims_signature
+from verifier.web.doors.viewer import asker
 from verifier.web.problem import Problem
 from verifier.web.words import language
 
@@ -20,6 +21,8 @@ blueprint = Blueprint("api", __name__)
 TEXT_LIMIT = 16_384  # bytes of a JSON body
 DRAINED = 16 * 2**20  # bytes of a refused body; whoever sends more may see its connection reset
 T = TypeVar("T", bound=Struct)
+Viewer = Annotated[str, Meta(min_length=1, max_length=20, examples=["pharmacy"])]
+Reads = Annotated[int, Meta(ge=1, le=9)]
 
 
 class Code(Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,30 +33,56 @@ class Code(Struct, frozen=True, forbid_unknown_fields=True):
     symbology: Annotated[str, Meta(max_length=8, examples=["]d2"])] | None = None
 
 
+class Scan(Code, frozen=True, forbid_unknown_fields=True):
+    """A code, and who asks: a professional `viewer` is a signed request (RFC 9421), whose signer's roles must entitle
+    it. `reads` is how many times the same code was read, `bought` where, if the person said so."""
+
+    viewer: Viewer | None = None
+    reads: Reads = 1
+    bought: Literal["online"] | None = None
+
+
+class Photo(Struct, frozen=True):
+    """What goes with a photo, in the fields of its form: as in Scan."""
+
+    viewer: Viewer | None = None
+    reads: Reads = 1
+    bought: Literal["online"] | None = None
+
+
 class Asked(Code, frozen=True, forbid_unknown_fields=True):
-    """A pack's code, and the size of the checkpoint (`since`) from which the ledger's growth is to be proved."""
+    """A pack's code, and the size of the checkpoint (`since`) from which the ledger's growth is to be proved. `viewer`
+    as for a scan: to a professional the evidence shows what they signed themselves."""
 
     since: Annotated[int, Meta(ge=0, lt=MAX_INT)] | None = None
+    viewer: Viewer | None = None
 
 
 @blueprint.post("/api/scan")
 def scan() -> Response:
-    """The verdict on `image` (multipart) or on {"text", "symbology"} (JSON)."""
+    """The verdict on `image` (multipart) or on {"text", "symbology"} (JSON), for whoever asks (Scan)."""
     if request.mimetype == "multipart/form-data":
+        if claims_signature():
+            request.get_data()  # kept whole: the signature covers it as it was sent, before the form is read
         image = request.files.get("image")
         if image is None:
             found = ", ".join(request.files) or "no file"
             raise Problem("image_missing", 400, "Send the photo as `image`.", expected="a file `image`", found=found)
-        return no_store(desk().check_photo(image.read(), "patient", language()))
-    code = asked(Code, "multipart/form-data or application/json")
-    return no_store(desk().check_text(code.text, code.symbology, language()))
+        sent = _form(Photo)
+        who = asker(sent.viewer, sent.reads, sent.bought)
+        return no_store(desk().check_photo(image.read(), language(), who))
+    code = asked(Scan, "multipart/form-data or application/json")
+    who = asker(code.viewer, code.reads, code.bought)
+    return no_store(desk().check_text(code.text, code.symbology, language(), who))
 
 
 @blueprint.post("/api/evidence")
 def evidence() -> Response:
-    """The evidence about {"text", "symbology", "since"}, a pack or a lot, as a proof file (verdict/evidence)."""
+    """The evidence about {"text", "symbology", "since", "viewer"}, a pack or a lot, as a proof file
+    (verdict/evidence)."""
     sent = asked(Asked)
-    proof = files.encode(desk().proof(desk().thing(sent.text, sent.symbology), sent.since))
+    who = asker(sent.viewer)
+    proof = files.encode(desk().proof(desk().thing(sent.text, sent.symbology), sent.since, who))
     answer = Response(proof, content_type="application/probatum.evidence+cbor")
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -71,11 +100,24 @@ def asked(kind: type[T], accepted: str = "application/json") -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as fault:
-        expected, found = "the fields " + ", ".join(kind.__struct_fields__), str(fault)[:200]
-        raise Problem("fields", 400, "Not this door's fields.", expected=expected, found=found) from fault
+        raise _fields(kind, fault) from fault
     except (msgspec.DecodeError, UnicodeError, RecursionError) as fault:
         found = f"{body[:40]!r}: {fault}"[:200]
         raise Problem("not_json", 400, "The body is not JSON.", expected="one JSON object", found=found) from fault
+
+
+def _form(kind: type[T]) -> T:
+    """The fields of a form as a `kind`; Problem 400 naming the field that is wrong."""
+    sent = {name: request.form[name] for name in kind.__struct_fields__ if name in request.form}
+    try:
+        return msgspec.convert(sent, kind, strict=False)
+    except msgspec.ValidationError as fault:
+        raise _fields(kind, fault) from fault
+
+
+def _fields(kind: type[Struct], fault: Exception) -> Problem:
+    expected, found = "the fields " + ", ".join(kind.__struct_fields__), str(fault)[:200]
+    return Problem("fields", 400, "Not this door's fields.", expected=expected, found=found)
 
 
 def body_within(limit: int) -> bytes:

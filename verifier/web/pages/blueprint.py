@@ -6,6 +6,7 @@ from typing import Any, Protocol, cast
 from flask import Blueprint, Response, current_app, request, url_for
 
 from verifier.web import words
+from verifier.web.desk import ANYBODY, Asker
 from verifier.web.words import language
 
 
@@ -16,10 +17,10 @@ class Checks(Protocol):
     def demo_folder(self) -> Path:
         """Where the images named by `demo()` are."""
 
-    def check_photo(self, data: bytes, viewer: str, lang: str) -> dict[str, Any]:
+    def check_photo(self, data: bytes, lang: str, asker: Asker = ANYBODY) -> dict[str, Any]:
         """The verdict on the code in a photo, as verdict.to_json gives it; any fault is one that problem.of knows."""
 
-    def check_text(self, text: str, symbology: str | None, lang: str) -> dict[str, Any]:
+    def check_text(self, text: str, symbology: str | None, lang: str, asker: Asker = ANYBODY) -> dict[str, Any]:
         """The verdict on a typed code, likewise."""
 
     def demo(self) -> list[dict[str, Any]]:

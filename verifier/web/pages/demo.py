@@ -31,7 +31,7 @@ def image(file: str) -> Response:
 @pages.post("/demo/<file>")
 def check(file: str) -> str:
     """The verdict on one demo image, read from its pixels like any photo."""
-    return verdict_page(checks().check_photo(_listed(file).read_bytes(), "patient", language()))
+    return verdict_page(checks().check_photo(_listed(file).read_bytes(), language()))
 
 
 def _listed(file: str) -> Path:

@@ -32,7 +32,7 @@ def scan() -> str:
         found = f"{len(typed)} characters"
         raise Problem("too_large", 413, "Too long.", expected=f"at most {TYPED_LIMIT} characters", found=found)
     if data:
-        return verdict_page(checks().check_photo(data, "patient", language()))
+        return verdict_page(checks().check_photo(data, language()))
     if typed:
         return verdict_page(checks().check_text(typed, None, language()), typed)
     raise Problem("empty", 422, "The form is empty.", expected="a photo or a text", found="neither")
