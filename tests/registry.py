@@ -3,6 +3,7 @@
 Tests of the node stand on this; those of the river on house.py, whose doors and thread they need.
 """
 
+import io
 import os
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from uuid import uuid4
 import redis
 
 from verifier import demo
-from verifier.commands.issue import Lot, _body, identity_of, write_manifest
+from verifier.commands.issuing import Lot, _body, identity_of, write_manifest
 from verifier.commands.node import keys_of, manifests_of, openings_of
 from verifier.commands.say import epcis as epcis_of
 from verifier.identity import Identity
@@ -105,11 +106,11 @@ class Registry:
         """A batch statement, its manifest deposited and its secret in the vault."""
         secret, data = os.urandom(32), self.settings.data
         tree = serials.build(names or self.names, secret, k)
-        file = data / "manifest"
-        found = write_manifest(file, tree, secret)
+        out = io.BytesIO()
+        found = write_manifest(out, (serial for row in tree.buckets for serial in row), secret)
         body = _body(lot or self.lot, tree, found, pack_key)
         statement = self.say("batch", MAKER, body)
-        deposits.put(deposit_folder(data), found.hex(), [file.read_bytes()])
+        deposits.put(deposit_folder(data), found.hex(), [out.getvalue()])
         Vault.open(data / "vault").put("batch", statement.id.hex(), secret)
         return statement.raw
 

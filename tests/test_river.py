@@ -1,14 +1,16 @@
 """The river, end to end in one process: the demo world through the doors, and a batch of one's own."""
 
 import json
+import os
 from hashlib import sha256
 
 import pytest
 from house import House, with_element
 
-from verifier.commands.issue import Lot, draw, identity_of, issue, read_serials
+from verifier.commands.issuing import Lot, draw, identity_of, issue
 from verifier.commands.say import epcis
 from verifier.identity import Identity
+from verifier.statements import numbering
 from verifier.statements.event import Event
 from verifier.statements.recall import Recall
 from verifier.statements.serials import bucket_of
@@ -47,7 +49,7 @@ def test_no_demo_image_is_forgotten_here(demo_house: House) -> None:
 @pytest.fixture(scope="module")
 def packs(demo_house: House) -> list[Identity]:
     """The packs of a batch issued here, as `python -m verifier issue` does it."""
-    names = tuple(read_serials("6"))
+    names = tuple(numbering.generate(6, os.urandom))
     issue(demo_house.client, demo_house.key("laboratoires-aubrac"), OWN, names, moment=demo_house.clock())
     return [identity_of(OWN, name.decode()) for name in names]
 

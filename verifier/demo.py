@@ -7,6 +7,7 @@ registered. GTINs stand under GS1's demonstration prefix 952.
 """
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -22,7 +23,7 @@ from nacl.signing import SigningKey
 from verifier import labels
 from verifier.commands import trust as trusts
 from verifier.commands.client import Client, ServerError
-from verifier.commands.issue import Lot, identity_of, issue, now, read_serials
+from verifier.commands.issuing import Lot, identity_of, issue, now
 from verifier.commands.say import epcis
 from verifier.identity import Identity
 from verifier.labels.symbol import png
@@ -31,6 +32,7 @@ from verifier.ledger.policy import Policy
 from verifier.node import keyfile
 from verifier.node.keyfile import KeyFile
 from verifier.settings import Settings
+from verifier.statements import numbering
 from verifier.statements.body import Body
 from verifier.statements.envelope import sign
 from verifier.statements.event import Event
@@ -204,7 +206,7 @@ def _world(folder: Path) -> World:
                 "gtin": gtin(PRODUCTS[product][0]),
                 "batch": batch,
                 "expiry": _month_end(today, months).strftime("%y%m%d"),
-                "serials": [serial.decode() for serial in read_serials(str(PACKS))],
+                "serials": [serial.decode() for serial in numbering.generate(PACKS, os.urandom)],
             }
             for name, product, batch, months, _ in LOTS
         }

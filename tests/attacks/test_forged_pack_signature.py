@@ -14,7 +14,7 @@ from house import House, with_element
 from msgspec import structs
 from nacl.signing import SigningKey
 
-from verifier.commands.issue import Lot, identity_of, issue
+from verifier.commands.issuing import Lot, identity_of, issue
 from verifier.demo import gtin
 from verifier.identity import Identity
 from verifier.statements.batch import Batch

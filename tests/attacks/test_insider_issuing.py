@@ -13,7 +13,7 @@ import pytest
 from forge import event_of
 from house import House, with_element
 
-from verifier.commands.issue import Lot, identity_of, issue, write_manifest
+from verifier.commands.issuing import Lot, identity_of, issue, write_manifest
 from verifier.node import signed_request
 from verifier.statements import serials
 from verifier.statements.batch import Batch
@@ -44,7 +44,9 @@ def attempt(
     """Issue `lot` as `issue` does, with some of it false; the door's answer."""
     key, secret, file = house.key(by), secrets.token_bytes(32), folder / "manifest"
     tree = serials.build(NAMES, secret)
-    digest = write_manifest(file, serials.build(manifest or NAMES, secret), secret)
+    rows = serials.build(manifest or NAMES, secret).buckets
+    with file.open("wb") as out:
+        digest = write_manifest(out, (serial for row in rows for serial in row), secret)
     said = {"gtin": lot.gtin, "batch": lot.batch, "expiry": lot.expiry, "market": ["FR"], "count": tree.count}
     statement = house.sign("batch", by, Batch.of(said | {"k": tree.k, "manifest": digest, "root": tree.root} | fields))
     if deposit:

@@ -10,7 +10,7 @@ from forge import answer_of, event_of, trust
 from house import House, with_element
 from msgspec.structs import replace
 
-from verifier.commands.issue import Lot, identity_of, issue
+from verifier.commands.issuing import Lot, identity_of, issue
 from verifier.custody.transitions import STATES
 from verifier.identity import Identity
 from verifier.state.keys import BatchRecord

@@ -15,8 +15,9 @@ from served import Served
 
 from scanner import decode, photo, sighting
 from scanner.sighting import Sighting
-from verifier.commands.client import Client, ServerError
-from verifier.commands.issue import _registered, _unless_refused, keep_serials, yymmdd
+from verifier.commands.client import Client
+from verifier.commands.issue import yymmdd
+from verifier.commands.issuing import _registered
 from verifier.node import keyfile
 from verifier.settings import ROOT
 from verifier.statements import pack_signature
@@ -245,17 +246,6 @@ def test_a_node_that_is_long_over_a_batch_is_asked_again() -> None:
     assert asked == [b"the statement"] * 2
 
 
-@pytest.mark.parametrize(("status", "kept"), [(409, False), (503, True), (None, True)])
-def test_serials_are_kept_unless_the_batch_is_known_to_be_refused(
-    tmp_path: Path, status: int | None, kept: bool
-) -> None:
-    file = keep_serials(tmp_path, "A/1", [b"X1", b"X2"])
-    assert (file.name, file.read_bytes()) == ("A%2F1.serials", b"X1\nX2\n")
-    with pytest.raises(ServerError), _unless_refused(file):
-        raise ServerError("", status)
-    assert file.exists() == kept
-
-
 def test_anothers_key_is_refused_by_name(server: Served, tmp_path: Path) -> None:
     pose = {"as": str(server.data / "keys" / "nordhavn-pharma.key")}
     done = issue(server, batch="POSE1", labels=str(tmp_path), **pose)
@@ -266,7 +256,8 @@ def test_anothers_key_is_refused_by_name(server: Served, tmp_path: Path) -> None
 def test_no_server(server: Served, tmp_path: Path) -> None:
     done = issue(server, batch="NONE3", labels=str(tmp_path), server="http://127.0.0.1:9")
     assert done.returncode == 1
-    assert done.stderr.decode() == "Error: http://127.0.0.1:9: not reached (ConnectError); is it running?\n"
+    told = "http://127.0.0.1:9: not reached (ConnectError); is it running?; run the same command again to go on"
+    assert done.stderr.decode() == f"Error: {told}\n"
 
 
 def test_a_bar_is_drawn_on_a_terminal_alone(server: Served, tmp_path: Path) -> None:

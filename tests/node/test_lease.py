@@ -7,7 +7,7 @@ import pytest
 import redis
 from registry import CARRIER, MAKER, Registry, Sabotage, Watcher
 
-from verifier.commands.issue import Lot
+from verifier.commands.issuing import Lot
 from verifier.node import boot, highwater, lease
 from verifier.node.lease import LeaseLost
 from verifier.store import layout

@@ -1,6 +1,7 @@
 """The commit: what becomes of statements, alone, together and again; and when it was."""
 
 import random
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from registry import CANAL, CARRIER, DAY, HALLES, MAKER, NOW, Registry
 
-from verifier.commands.issue import Lot
+from verifier.commands.issuing import Lot
+from verifier.commands.node import openings_of
 from verifier.demo import gtin
 from verifier.ledger import checkpoint as notes
 from verifier.statements.envelope import read
@@ -225,20 +227,32 @@ def test_a_key_enrolled_and_used_in_one_batch(registry: Registry) -> None:
     assert other.member == CANAL
 
 
-def test_the_lease_is_kept_while_a_large_batch_is_built(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lease_is_kept_while_a_large_batch_is_laid_out(registry: Registry) -> None:
     sequencer = registry.sequencer()
     sequencer.register([*registry.enrolment(), registry.product()])
-    raw = registry.batch(k=0)
-    monkeypatch.setattr("verifier.statements.serials.STEP", 10)
-    renewed: list[int] = []
-    lease = sequencer.lease
-    keep, renew = lease.keep, lease.renew
+    raw = registry.batch(names=[b"A%06d" % number for number in range(20_000)], k=12)
+    renewed, run = [0], sequencer.lease.run
 
-    def late() -> None:  # this lease alone: the session's other houses live by the true clock
-        lease._renewed -= 9
-        keep()
+    def counted(script: str, keys: Iterable[bytes], args: Iterable[bytes]) -> bytes:
+        renewed[0] += 1
+        return run(script, keys, args)
 
-    lease.keep = late  # type: ignore[method-assign]
-    lease.renew = lambda: renewed.append(1) or renew()  # type: ignore[method-assign,func-returns-value]
+    sequencer.lease.run = counted  # type: ignore[method-assign]
     assert words(sequencer.register([raw])) == ["registered"]
-    assert len(renewed) >= len(registry.names) / 10
+    assert renewed[0] >= 2**12 / 256  # at least as often as some hundred buckets are written, each time it is renewed
+
+
+def test_a_false_batch_leaves_nothing_and_a_true_one_beside_it_stands(registry: Registry) -> None:
+    sequencer = registry.sequencer()
+    sequencer.register([*registry.enrolment(), registry.product()])
+    before = set(derived_keys(registry.client))
+    raw = registry.batch(k=4)
+    registry.sources = (lambda _: bytes(32), registry.sources[1])  # another secret: another manifest, another root
+    liar = registry.sequencer()
+    assert words(liar.register([raw])) == ["manifest"]
+    assert set(derived_keys(registry.client)) == before
+    registry.sources = openings_of(registry.settings), registry.sources[1]
+    again = registry.sequencer()
+    assert registry.client.exists(layout.LAID) == 0
+    assert words(again.register([raw])) == ["registered"]
+    assert len(set(registry.replayed(again.head.size))) == 1

@@ -1,6 +1,6 @@
 """The projection follows the ledger: thrown away and made again, it is the same bytes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,11 @@ from verifier.node import lease
 from verifier.node.lease import LeaseLost
 from verifier.state.replay import batch_record
 from verifier.statements import buckets, cbor, serials
+from verifier.statements.batch import Batch
+from verifier.statements.errors import Malformed
 from verifier.store import layout, projection
 from verifier.store.gather import NotReady
-from verifier.store.projection import Overlay, derived_keys, digest, laid_out, reader, rebuild, write_buckets
+from verifier.store.projection import Opened, Overlay, derived_keys, digest, laid_out, lay_out, reader, rebuild
 from verifier.web.desk import Desk
 
 
@@ -151,18 +153,68 @@ def test_an_overlay_is_read_before_what_is_below(store: redis.Redis) -> None:
     assert reader(store)(name) == b"below"
 
 
-def test_what_is_laid_out_is_what_is_swept(store: redis.Redis) -> None:
-    tree = serials.build([b"A%05d" % number for number in range(700)], bytes(32), 4)
-    chunks: list[int] = []
+class Notebook:
+    """A writer that notes how many bytes it is given at once."""
 
-    def put(values: Mapping[bytes, bytes]) -> None:
-        chunks.append(len(values))
-        store.mset(values)
+    def __init__(self, store: redis.Redis) -> None:
+        self.store, self.most, self.before = store, 0, 0
 
-    write_buckets(put, GTIN, "L1", tree)
-    assert set(laid_out(GTIN, "L1", 4)) == set(derived_keys(store))
-    assert (sum(chunks), chunks[-1]) == (17, 1)
+    def put(self, values: Mapping[bytes, bytes]) -> None:
+        self.most = max(self.most, sum(map(len, values.values())))
+        self.store.mset(values)
+
+    def write(self, key: bytes, offset: int, part: bytes) -> None:
+        self.most = max(self.most, len(part))
+        self.store.setrange(key, offset, part)
+
+    def remove(self, keys: Iterable[bytes]) -> None:
+        self.store.delete(*keys)
+
+    def keep(self) -> None: ...
+
+
+NAMES = [b"A%05d" % number for number in range(20_000)]
+
+
+def batch_of(tree: serials.SerialTree, **changed: object) -> Batch:
+    said = {"gtin": GTIN, "batch": "L1", "expiry": "301231", "market": ["FR"], "count": tree.count, "k": tree.k}
+    return Batch.of(said | {"manifest": bytes(32), "root": tree.root} | changed)
+
+
+@pytest.mark.parametrize("k", [0, 4, 8, 12])
+def test_what_is_laid_out_is_the_tree_and_what_is_swept(store: redis.Redis, k: int) -> None:
+    tree = serials.build(NAMES[: 900 << k], bytes(32), k)
+    writer, rows = Notebook(store), (serial for row in tree.buckets for serial in row)
+    assert sum(lay_out(batch_of(tree), Opened(bytes(32), rows), writer)) == tree.count
+    assert set(laid_out(GTIN, "L1", k)) == set(derived_keys(store))
     assert store.get(layout.derived(("heap", GTIN, "L1"))) == tree.heap
+    for bucket, row in enumerate(tree.buckets):
+        value = store.get(layout.derived(("bucket", GTIN, "L1", str(bucket))))
+        assert value == buckets.pack_bucket(row, bytes(len(row)))
+    assert writer.most < 256 * 1024  # never a large value at once, however large the batch
+
+
+@pytest.mark.parametrize(
+    ("serials_of", "changed", "told"),
+    [
+        (lambda names: names[:-1], {}, "manifest: expected serials under"),
+        (lambda names: names, {"root": bytes(32)}, "manifest: expected serials under 0000"),
+        (lambda names: names, {"count": 19_999}, "count: expected 20000, as the manifest, found 19999"),
+        (lambda names: names[1000:] + names[:1000], {}, "serial order: expected serials in the order of their buckets"),
+        (lambda names: [names[1], names[0], *names[2:]], {}, "serial order: .*, found b'.*' after a later one"),
+        (lambda names: [names[0], *names], {}, "serial twice: expected each serial once"),
+        (lambda names: [*names, b"A B"], {}, "serial: expected 1 to 20 characters of GS1's set 82, found b'A B'"),
+        (lambda names: names, {"k": 13}, "k: expected 0 to 12 for 20000 serials, found 13"),
+    ],
+)
+def test_what_the_maker_did_not_sign_is_not_left_lying(
+    store: redis.Redis, serials_of: Callable[[list[bytes]], list[bytes]], changed: dict[str, object], told: str
+) -> None:
+    tree = serials.build(NAMES, bytes(32))
+    names = serials_of([serial for row in tree.buckets for serial in row])
+    with pytest.raises(Malformed, match=told):
+        list(lay_out(batch_of(tree, **changed), Opened(bytes(32), iter(names)), Notebook(store)))
+    assert list(derived_keys(store)) == []
 
 
 def test_two_states_in_one_bucket(registry: Registry) -> None:

@@ -15,7 +15,7 @@ from http_message_signatures import HTTPMessageSigner, algorithms
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from verifier.commands.issue import Lot, identity_of
+from verifier.commands.issuing import Lot, identity_of
 from verifier.commands.say import epcis
 from verifier.demo import PRODUCTS, gtin
 from verifier.identity import Identity

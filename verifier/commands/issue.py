@@ -1,50 +1,39 @@
-"""`issue`: a batch from its serials to its labels: tree, manifest, secret, one signed statement, what is printed."""
+"""`issue`: a batch from its serials to its labels, in one command. Killed at any moment, the same command goes on.
 
+What is asked is read and compared here; the steps stand in `issuing`, what is kept between them in `job`.
+"""
+
+import hashlib
 import json
 import os
-import secrets
-import sys
-import tempfile
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator
 from datetime import date
-from hashlib import sha256
+from itertools import islice
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import click
+from nacl.encoding import HexEncoder
 from nacl.signing import SigningKey
 
-from verifier import labels
+from verifier.commands import issuing
 from verifier.commands.client import Client, ServerError
-from verifier.identity import Identity, expires_on
+from verifier.commands.issuing import MOST, Lot, identity_of
+from verifier.commands.job import ASKED, Job, whole
+from verifier.commands.spill import each, pieces
+from verifier.identity import expires_on
 from verifier.node import keyfile
-from verifier.node.keyfile import KeyFile, KeyFileError
+from verifier.node.keyfile import KeyFileError
+from verifier.process import FolderTaken
 from verifier.settings import Settings
-from verifier.statements import manifest, numbering, serials
-from verifier.statements.batch import Batch
-from verifier.statements.envelope import sign
-from verifier.statements.pack_signature import signed_pack
-from verifier.statements.product import Product
-from verifier.statements.serials import SerialTree
+from verifier.statements import growing, numbering
+from verifier.statements.growing import Row
 
-CARRIERS = ("qr", "datamatrix")
-MOST = 10_000_000
-BUSY = 503
-PATIENCE_S = 900.0  # a batch of MOST is read in a minute or two
-
-
-@dataclass(frozen=True, slots=True)
-class Lot:
-    """What is to be issued; `expiry` is YYMMDD."""
-
-    gtin: str
-    batch: str
-    expiry: str
-    market: tuple[str, ...]
+COPIES = 4
+"""Of the serials' bytes, on the disk at once: as asked, in runs, sealed, and kept."""
+LABEL_BYTES = 64 * 1024
+"""A pack's four label files, as a disk counts them."""
 
 
 @click.command(short_help="Issue a batch.")
@@ -66,158 +55,136 @@ def command(
     settings: Settings, gtin: str, batch: str, expiry: str, source: str, folder: Path | None, key_path: Path | None,
     market: str, product: str | None, signed: bool, server: str | None,
 ) -> None:  # fmt: skip
-    """Issue a batch: one signature for all its packs, each of them provable."""
+    """Issue a batch: one signature for all its packs, each of them provable. Interrupted, run it again."""
     if signed and folder is None:
         raise click.UsageError("--sign draws signed labels and then forgets the key: expected --labels, found none")
     try:
         lot = Lot(gtin, batch, yymmdd(expiry), tuple(part.strip().upper() for part in market.split(",")))
         identity_of(lot, "0")  # refuses a wrong GTIN, lot or date before anything is made
         key = keyfile.load(key_path or maker_key(settings, gtin))
-        names = tuple(read_serials(source))
-        pack_key = SigningKey.generate() if signed else None  # in memory alone
+        address = server or settings.base_url
+        asked = {
+            "--expiry": lot.expiry,
+            "--market": ",".join(sorted(lot.market)),
+            "--serials": fingerprint(source),
+            "--labels": str(folder.absolute()) if folder else "",
+            "--product": product or "",
+            "--sign": "signed" if signed else "",
+            "--server": address,
+            "--as": f"{key.member}, key {key.kid.hex()}",
+        }
         home = folder or settings.data / "issued" / gtin
         home.mkdir(parents=True, exist_ok=True)
-        kept = keep_serials(home, batch, names) if source.isdecimal() else None
-        with Client(server or settings.base_url) as client, _unless_refused(kept):
-            leaf = issue(client, key, lot, names, product=product, pack_key=public_of(pack_key))
-        click.echo(f"batch {batch} of {gtin}: {len(names)} packs, leaf {leaf['index']} of {leaf['size']}")
-        if folder is not None:
-            draw(lot, names, folder, product or "", pack_key)
-            told = ", signed; the key that signed them is forgotten, and signs no other pack" if signed else ""
-            click.echo(f"labels in {folder}{told}")
-        elif kept is not None:
-            click.echo(f"serials in {kept}")
-    except (ServerError, KeyFileError, ValueError, OSError) as fault:
-        unknown = isinstance(fault, ServerError) and fault.fields.get("type") == "/problems/unknown_product"
-        advice = "; name it with --product NAME to register it first" if unknown else ""
-        raise click.ClickException(f"{fault}{advice}") from None
+        name = quote(batch, safe="")
+        kept = home / f"{name}.serials" if source.isdecimal() else None
+        place = settings.data / "issued" / gtin / f"{name}.job"
+        if kept is not None and kept.exists() and not (place / ASKED).exists():
+            told = f"expected no serials of {batch} yet, found {kept}; issue those by --serials"
+            raise ValueError(f"--labels: {told}")
+        with Job.begin(place, asked, issuing.now()) as job, Client(address) as client:
+            if signed and not job.has("pack.key"):
+                job.keep("pack.key", SigningKey.generate().encode(HexEncoder) + b"\n")
+            public = issuing.public_of(issuing.pack_key_of(job))
+            asking, room = (lambda: _ask(source, place, folder)), (lambda n: _room(folder, n))
+            count = issuing.advance(job, client, key, lot, product, public, asking, room)
+            _finish(job, lot, count, kept, folder, product or "")
+    except (ServerError, KeyFileError, FolderTaken, ValueError, OSError) as fault:
+        raise click.ClickException(f"{fault}{_advice(fault)}") from None
 
 
-def issue(
-    client: Client,
-    key: KeyFile,
-    lot: Lot,
-    names: Sequence[bytes],
-    moment: int | None = None,
-    product: str | None = None,
-    pack_key: bytes | None = None,
-) -> dict[str, object]:
-    """Build, deposit and register a batch; what the door says of its leaf. `product` is registered first, under that
-    name; `pack_key` is the public half of the key that signs its packs. With `moment`, the declared time, no progress
-    is shown. Raises ServerError or ValueError; a ValueError, before anything was sent."""
-    quiet, declared, secret = moment is not None, now() if moment is None else moment, secrets.token_bytes(32)
-    with _bar(len(names), "serial tree", quiet) as bar:
-        tree = serials.build(names, secret, progress=bar.update)
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "manifest"
-        body = _body(lot, tree, write_manifest(file, tree, secret), pack_key)
-        statement = sign("batch", key.member, body.subject(), declared, body.encode(), key.seed)
-        if product is not None:
-            named = Product(gtin=lot.gtin, name=product)
-            client.register(sign("product", key.member, named.subject(), declared, named.encode(), key.seed).raw)
-        with _bar(file.stat().st_size, "manifest", quiet) as bar:
-            client.put_deposit(file, body.manifest.hex(), key, bar.update)
-        client.put_signed(f"/vault/batches/{statement.id.hex()}", secret, key)
-    return _registered(client, statement.raw, quiet)
+def _finish(job: Job, lot: Lot, count: int, kept: Path | None, folder: Path | None, title: str) -> None:
+    """Keep the serials, draw what is not drawn yet, remove the job, and say so."""
+    leaf = job.receipt() or {}
+    if kept is not None and not kept.exists():
+        with job.path("serials").open("rb") as source, whole(kept, 0o666) as out:
+            shutil.copyfileobj(source, out, 1 << 20)
+    click.echo(f"batch {lot.batch} of {lot.gtin}: {count} packs, leaf {leaf['index']} of {leaf['size']}")
+    signer = issuing.pack_key_of(job)
+    if folder is not None:
+        with job.counter("drawn") as drawn, issuing.bar_of(count, "labels") as bar:
+            bar.update(drawn.value)
+
+            def one() -> None:
+                drawn.set(drawn.value + 1)
+                bar.update(1)
+
+            issuing.draw(lot, islice(each(job.path("serials")), drawn.value, None), folder, title, signer, one)
+    job.remove()
+    if folder is not None:
+        told = ", signed; the key that signed them is forgotten, and signs no other pack" if signer else ""
+        click.echo(f"labels in {folder}{told}")
+    elif kept is not None:
+        click.echo(f"serials in {kept}")
 
 
-def _registered(client: Client, raw: bytes, quiet: bool) -> dict[str, Any]:
-    """What the door says of a batch's leaf. Reading a large one takes the node longer than a door waits; to ask again
-    with the same statement is safe, and to give up would leave a batch that its maker believes refused."""
-    patience = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return client.register(raw)
-        except ServerError as fault:
-            if fault.status != BUSY or time.monotonic() > patience:
-                raise
-        if not quiet:
-            click.echo("the node is still reading the batch; asking again", err=True)
-        time.sleep(1)
+def _advice(fault: Exception) -> str:
+    if not isinstance(fault, ServerError):
+        return ""
+    if fault.fields.get("type") == "/problems/unknown_product":
+        return "; name it with --product NAME to register it first"
+    return "" if issuing.is_refusal(fault) else "; run the same command again to go on"
 
 
-def keep_serials(folder: Path, batch: str, names: Sequence[bytes]) -> Path:
-    """Write serials drawn at random to a file that `--serials` reads, durably: once issued they must not be lost.
-    Raises ValueError where a batch of this name keeps its own."""
-    file = folder / f"{quote(batch, safe='')}.serials"
+def read_serials(source: str) -> Iterator[Row]:
+    """Serials from a count ("500") or a file with one a line, some thousand at a time."""
+    count = _count(source)
+    if count is not None:
+        yield from growing.checked(numbering.generate(count, os.urandom))
+        return
     try:
-        with file.open("xb") as out:
-            out.write(b"\n".join(names) + b"\n")
-            out.flush()
-            os.fsync(out.fileno())
-    except FileExistsError:
-        told = f"--labels: expected no serials of {batch} yet, found {file}; issue those by --serials"
-        raise ValueError(told) from None
-    return file
-
-
-@contextmanager
-def _unless_refused(kept: Path | None) -> Iterator[None]:
-    """Remove the kept serials of a batch that is known not to be issued."""
-    try:
-        yield
-    except (ServerError, ValueError) as fault:
-        if kept is not None and (isinstance(fault, ValueError) or fault.status in range(400, 500)):
-            kept.unlink()
-        raise
-
-
-def _body(lot: Lot, tree: SerialTree, digest: bytes, pack_key: bytes | None = None) -> Batch:
-    market = sorted(lot.market)
-    fields = {"gtin": lot.gtin, "batch": lot.batch, "expiry": lot.expiry, "market": market, "count": tree.count}
-    if pack_key is not None:
-        fields["pack_key"] = pack_key
-    return Batch.of({**fields, "k": tree.k, "manifest": digest, "root": tree.root})
-
-
-def public_of(key: SigningKey | None) -> bytes | None:
-    """The public half of a pack key, where there is one."""
-    return None if key is None else bytes(key.verify_key)
-
-
-def write_manifest(file: Path, tree: SerialTree, secret: bytes) -> bytes:
-    """Write the encrypted manifest; its SHA-256."""
-    digest = sha256()
-    with file.open("wb") as out:
-        for chunk in manifest.encrypt((s for bucket in tree.buckets for s in bucket), secret, os.urandom(24)):
-            digest.update(chunk)
-            out.write(chunk)
-    return digest.digest()
-
-
-def read_serials(source: str) -> Iterable[bytes]:
-    """Serials from a count ("500") or a file with one a line."""
-    if source.isdecimal() and source.isascii():
-        if not 1 <= int(source) <= MOST:
-            raise ValueError(f"--serials: expected 1 to {MOST}, found {source}")
-        return numbering.generate(int(source), os.urandom)
-    try:
-        lines = [line.strip() for line in Path(source).read_bytes().splitlines()]
+        yield from pieces(Path(source))
     except OSError as fault:
-        found = f"{source!r}: {fault.strerror}"
-        raise ValueError(f"--serials: expected how many, or a file with one a line, found {found}") from None
-    if not any(lines):
-        raise ValueError(f"--serials: expected a file with one a line, found nothing in {source!r}")
-    return [line for line in lines if line]
+        raise _no_serials(source, fault) from None
 
 
-def draw(lot: Lot, names: Sequence[bytes], folder: Path, title: str, pack_key: SigningKey | None = None) -> None:
-    """Draw each pack's labels into a folder that exists: QR and DataMatrix, PNG and SVG; a serial names its files.
-    With `pack_key`, each carries its signature."""
-    with _bar(len(names), "labels") as bar:
-        for serial in names:
-            identity = identity_of(lot, serial.decode())
-            identity = identity if pack_key is None else signed_pack(pack_key, identity)
-            for carrier in CARRIERS:
-                stem = f"{quote(serial.decode(), safe='')}-{carrier}"
-                (folder / f"{stem}.png").write_bytes(labels.label_png(identity, carrier, title))
-                (folder / f"{stem}.svg").write_text(labels.label_svg(identity, carrier, title), "utf-8")
-            bar.update(1)
+def _ask(source: str, place: Path, folder: Path | None) -> Iterator[Row]:
+    """The serials asked for, after a look at the disk. Raises ValueError where there is no room for them."""
+    count = _count(source)
+    _room(folder, count or 0)
+    size = (numbering.DRAWN + 1) * count if count is not None else Path(source).stat().st_size
+    check_room("--serials", place, COPIES * size)
+    yield from read_serials(source)
 
 
-def identity_of(lot: Lot, serial: str) -> Identity:
-    """The identity of one pack of a lot; raises IdentityError."""
-    return Identity((("01", lot.gtin), ("17", lot.expiry), ("10", lot.batch), ("21", serial)))
+def _room(folder: Path | None, count: int) -> None:
+    if folder is not None:
+        check_room("--labels", folder, LABEL_BYTES * count)
+
+
+def check_room(option: str, folder: Path, need: int) -> None:
+    """Raises ValueError where a disk has not `need` bytes left."""
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise ValueError(f"{option}: expected {need:,} bytes free in {folder}, found {free:,}")
+
+
+def fingerprint(source: str) -> str:
+    """What `--serials` asks for, so that asked again it is known to be the same. Raises ValueError for what asks for
+    nothing."""
+    count = _count(source)
+    if count is not None:
+        return str(count)
+    try:
+        if not (path := Path(source)).is_file():
+            path.stat()
+            return f"{path.absolute()}, not a file"  # a pipe is read once: its serials are in the job, or asked again
+        with path.open("rb") as file:
+            return f"{path.absolute()} of SHA-256 {hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError as fault:
+        raise _no_serials(source, fault) from None
+
+
+def _count(source: str) -> int | None:
+    if not (source.isdecimal() and source.isascii()):
+        return None
+    if not 1 <= int(source[:20]) <= MOST:
+        raise ValueError(f"--serials: expected 1 to {MOST}, found {source[:20]}")
+    return int(source)
+
+
+def _no_serials(source: str, fault: OSError) -> ValueError:
+    found = f"{source!r}: {fault.strerror}"
+    return ValueError(f"--serials: expected how many, or a file with one a line, found {found}")
 
 
 def yymmdd(text: str) -> str:
@@ -243,14 +210,3 @@ def maker_key(settings: Settings, gtin: str) -> Path:
         if any(gtin[1:].startswith(prefix) for prefix in prefixes):
             return settings.data / "keys" / name
     raise ValueError(f"--as: expected a maker's key file, found none for GTIN {gtin} in {listing.parent}")
-
-
-def now() -> int:
-    """Unix seconds."""
-    return int(time.time())
-
-
-def _bar(length: int, label: str, quiet: bool = False) -> Any:
-    """A progress bar on standard error, where that is a terminal."""
-    hidden = quiet or not sys.stderr.isatty()
-    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)

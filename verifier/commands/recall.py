@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from verifier.commands.client import Client, ServerError
-from verifier.commands.issue import now
+from verifier.commands.issuing import now
 from verifier.node import keyfile
 from verifier.node.keyfile import KeyFileError
 from verifier.settings import Settings

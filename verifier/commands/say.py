@@ -10,7 +10,7 @@ from uuid import uuid4
 import click
 
 from verifier.commands.client import Client, ServerError
-from verifier.commands.issue import now
+from verifier.commands.issuing import now
 from verifier.custody.transitions import EPCIS
 from verifier.identity import Identity, parse_text
 from verifier.node import keyfile

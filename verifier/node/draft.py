@@ -15,7 +15,6 @@ import redis
 from verifier.node.lease import Lease, LeaseLost
 from verifier.node.packs import Packs
 from verifier.node.queue import Receipt
-from verifier.state.keys import BatchRecord
 from verifier.state.replay import Admission, admit, steps_of
 from verifier.statements import cbor
 from verifier.statements.batch import Batch
@@ -23,10 +22,9 @@ from verifier.statements.envelope import Statement, read
 from verifier.statements.errors import Malformed, Refused
 from verifier.statements.event import Event
 from verifier.statements.kinds import body_of
-from verifier.statements.serials import SerialTree
 from verifier.store import layout
 from verifier.store.log import LogStore
-from verifier.store.projection import MOST_PACKS, Manifests, Openings, Overlay, open_batch, write_buckets
+from verifier.store.projection import MOST_PACKS, Manifests, Openings, Overlay, lay_out, open_batch
 
 SKEW_S = 300
 T = TypeVar("T")
@@ -83,13 +81,11 @@ class Draft:
         checked = _guarded(partial(self._check, statement))
         if isinstance(checked, Receipt):
             return checked
-        admission, tree = checked
-        if tree is not None:
-            self._lay_out(statement, tree)
-        return _receipt(statement, self.add(statement, admission), list(admission.disputes), "registered")
+        return _receipt(statement, self.add(statement, checked), list(checked.disputes), "registered")
 
-    def _check(self, statement: Statement) -> tuple[Admission, SerialTree | None]:
-        """What the statement would change as the next leaf, and a batch's tree; raises Refused or Malformed."""
+    def _check(self, statement: Statement) -> Admission:
+        """What the statement would change as the next leaf; a batch's buckets are laid out then. Raises Refused or
+        Malformed."""
         ahead = statement.issued_at - self.sources.clock()
         if ahead > SKEW_S:
             found = f"{ahead} s ahead"
@@ -98,7 +94,9 @@ class Draft:
         body = body_of(statement)
         if isinstance(body, Event):
             self._check_packs(body)
-        return admission, self._tree(body, admission) if isinstance(body, Batch) else None
+        if isinstance(body, Batch):
+            self._lay_out(statement, body)
+        return admission
 
     def _check_packs(self, body: Event) -> None:
         for pack in body.read().packs:
@@ -110,30 +108,31 @@ class Draft:
             if not issued:
                 raise Refused("unknown_pack", value=pack.serial, expected="an issued serial", found="not in its batch")
 
-    def _tree(self, body: Batch, admission: Admission) -> SerialTree:
-        """A new batch's tree from its manifest, after checking it against the root the maker signed."""
+    def _lay_out(self, statement: Statement, body: Batch) -> None:
+        """Lay out a new batch from its manifest, if that is what the maker signed; first, a note of what belongs to
+        nothing published yet."""
         if body.count > MOST_PACKS:
             raise Refused("count", value=body.count, expected=f"at most {MOST_PACKS} packs", found=str(body.count))
-        record = BatchRecord(*cbor.decode(admission.changes["batch", body.gtin, body.batch]))
         source = self.sources
-        try:
-            tree = open_batch(record, source.openings, source.manifests, lambda _: source.lease.keep())
-        except ValueError as fault:
-            raise Refused("manifest", value=body.batch, expected="serials under the root", found=str(fault)) from fault
-        if tree is None:
+        opened = open_batch(statement.id, body, source.openings, source.manifests)
+        if opened is None:
             expected = "its manifest among the deposits and its secret in the vault"
             raise Refused("manifest", value=body.batch, expected=expected, found="one of them missing")
-        if tree.count != body.count:
-            raise Refused("count", value=body.count, expected=f"{tree.count}, as the manifest", found=str(body.count))
-        return tree
+        self._laid.append([body.gtin, body.batch, body.k])
+        source.lease.put({layout.LAID: cbor.encode(self._laid)})
+        try:
+            for _ in lay_out(body, opened, source.lease):
+                pass
+        except ValueError as fault:
+            self._laid.pop()
+            raise _false(body, fault) from fault
 
-    def _lay_out(self, statement: Statement, tree: SerialTree) -> None:
-        """Write a new batch's buckets; first, that they belong to nothing published yet."""
-        body = body_of(statement)
-        assert isinstance(body, Batch)  # noqa: S101 - only a batch has a tree
-        self._laid.append([body.gtin, body.batch, tree.k])
-        self.sources.lease.put({layout.LAID: cbor.encode(self._laid)})
-        write_buckets(self.sources.lease.put, body.gtin, body.batch, tree)
+
+def _false(body: Batch, fault: ValueError) -> Refused:
+    """The refusal of a batch that is not what its maker signed."""
+    if isinstance(fault, Malformed) and fault.code == "count":
+        return Refused("count", value=body.count, expected=fault.expected, found=fault.found)
+    return Refused("manifest", value=body.batch, expected="serials under the root", found=str(fault))
 
 
 def _disputes(statement: Statement, overlay: Overlay) -> list[str]:

@@ -33,6 +33,7 @@ redis.call('SET', KEYS[1], epoch .. ' ' .. ARGV[1], 'PX', ARGV[2])
 return epoch
 """
 _PUT = GUARD + "for i = 2, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 1]) end return 'ok'"
+_WRITE = GUARD + "redis.call('SETRANGE', KEYS[2], ARGV[3], ARGV[4]) return 'ok'"
 _REMOVE = GUARD + "for i = 2, #KEYS do redis.call('UNLINK', KEYS[i]) end return 'ok'"
 _DROP = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 'ok'"
 
@@ -74,6 +75,10 @@ class Lease:
     def put(self, values: Mapping[bytes, bytes]) -> None:
         """Set keys, all or none."""
         self.run(_PUT, values.keys(), values.values())
+
+    def write(self, key: bytes, offset: int, part: bytes) -> None:
+        """Write a part of a value; what lies before it and was never written is zeros."""
+        self.run(_WRITE, (key,), (b"%d" % offset, part))
 
     def remove(self, keys: Iterable[bytes]) -> None:
         """Remove keys, all or none."""

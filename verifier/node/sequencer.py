@@ -3,7 +3,8 @@
 The commit, and what a crash at each step leaves (Redis answers each step only when it is on disk):
 
     1 admit      the rules are asked of each statement, on top of the ones before it; a new batch's buckets are laid
-                 out, after a note of which.           Crash: buckets nobody reads; the next sequencer sweeps them away.
+                 out while its manifest is read, after a note of which, and removed if it is not what its maker signed.
+                                                       Crash: buckets nobody reads; the next sequencer sweeps them away.
     2 keep       the bodies, which are hashed again as they come back.   Crash: orphans; content is named by its hash.
     3 grow       tiles and id runs, in memory.         Crash: nothing more.
     4 sign       the checkpoint, in memory.            Crash: nobody saw it.
@@ -18,7 +19,6 @@ With witnesses, their quorum stands between 4 and 5, and what they are asked to 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 
 import redis
 from msgspec.structs import replace
@@ -39,7 +39,7 @@ from verifier.statements.envelope import read, sign
 from verifier.statements.errors import Refused
 from verifier.store import layout
 from verifier.store.log import LogStore
-from verifier.store.projection import CHUNK, Manifests, Openings, Overlay, laid_out
+from verifier.store.projection import Manifests, Openings, Overlay, laid_out, remove
 
 BATCH = 256
 CLOCK_AFTER_S = 60
@@ -153,9 +153,7 @@ class Sequencer:
             return
         for gtin, batch, k in cbor.decode(laid):
             if batch_record(Overlay(self.client).read, gtin, batch) is None:
-                keys = iter(laid_out(gtin, batch, k))
-                while chunk := list(islice(keys, CHUNK)):
-                    self.lease.remove(chunk)
+                remove(self.lease, laid_out(gtin, batch, k))
         self.lease.remove([layout.LAID])
 
     def _clock(self, draft: Draft) -> None:

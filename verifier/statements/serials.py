@@ -7,7 +7,8 @@ r"""The serial tree: one root signs every pack of a batch, and a pack's proof te
 
 A serial's bucket is the first k bits of SHA-256(serial); within it serials strictly increase and stand under a subroot
 of RFC 6962's shape, SHA-256("") when there are none. Pure: the secret is an argument. What a serial may be stands in
-`numbering`, how a bucket is kept in `buckets`, how a batch travels in `manifest`.
+`numbering`, how a batch too large to hold becomes a tree in `growing`, how a bucket is kept in `buckets`, how a batch
+travels in `manifest`.
 
 >>> secret = bytes(32)
 >>> tree = build([b"A1", b"A2", b"A3"], secret)
@@ -16,25 +17,20 @@ of RFC 6962's shape, SHA-256("") when there are none. Pure: the secret is an arg
 (True, False)
 """
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b, sha256
-from itertools import islice, pairwise
 
+from verifier.statements import growing
 from verifier.statements.errors import Malformed
-from verifier.statements.numbering import are_serials, is_serial
+from verifier.statements.growing import HASH, Fold, node_hash
+from verifier.statements.growing import bucket_of as bucket_of  # the room's own word, whoever asks it here
+from verifier.statements.growing import choose_k as choose_k
+from verifier.statements.numbering import is_serial
 
-PER_BUCKET = 61
-"""The serials a bucket aims at: fewer cost memory for the key and the hash of each, more cost hashing at each scan."""
-MAX_BUCKET = 1024
-"""A scan hashes a whole bucket. Chance never fills one so at `choose_k`; a maker that asks for a smaller k might."""
-SPARE_K = 4
-"""How far a maker's k may pass `choose_k`: empty buckets cost 64 bytes each, and k = 24 for one pack a gigabyte."""
-MAC_BYTES, HASH, SECRET_BYTES = 16, 32, 32
+MAC_BYTES, SECRET_BYTES = 16, 32
 NO_HALF = bytes(HASH)
-STEP = 16_384
 
 Halves = Mapping[bytes, bytes]
 """H by serial, 32 bytes each; a serial that is absent has none."""
@@ -71,51 +67,29 @@ class SerialProof:
     outer: tuple[bytes, ...]
 
 
-def choose_k(count: int) -> int:
-    """The k that puts about 61 serials in a bucket.
-
-    >>> choose_k(1), choose_k(10_000), choose_k(1_000_000)
-    (0, 7, 14)
-    """
-    return max(0, round(math.log2(max(count, 1) / PER_BUCKET)))
-
-
-def bucket_of(serial: bytes, k: int) -> int:
-    """The bucket of a serial, 0 to 2^k - 1: the first k bits of SHA-256(serial); k is 0 to 32."""
-    return int.from_bytes(sha256(serial).digest()[:4], "big") >> (32 - k)
-
-
 def build(
-    serials: Iterable[bytes],
-    secret: bytes,
-    k: int | None = None,
-    halves: Halves | None = None,
-    progress: Callable[[int], None] | None = None,
+    serials: Iterable[bytes], secret: bytes, k: int | None = None, halves: Halves | None = None
 ) -> SerialTree:
-    """The tree of a batch, whatever the order of `serials`; `k` is `choose_k` of their number unless given.
+    """The tree of a batch small enough to hold, whatever the order of `serials`; `k` is `choose_k` of their number
+    unless given. What `growing` does, done in memory.
 
-    `progress` gets how many more serials are hashed (their sum is the count), and 0 now and then before that, for a
-    caller with a lease to keep. Raises Malformed naming a serial that is not 1 to 20 characters of GS1's set 82 or
-    stands twice, or saying what is wrong with the secret, `k` or `halves`.
+    Raises Malformed naming a serial that is not 1 to 20 characters of GS1's set 82 or stands twice, or saying what is
+    wrong with the secret, `k` or `halves`.
     """
-    tell = progress or _silent
-    names = _read(serials, tell)
-    k = _checked_k(choose_k(len(names)) if k is None else k, len(names))
-    buckets = _place(names, k, tell)
+    names = [serial for piece in growing.checked(serials) for serial in piece]
+    k = growing.check_k(choose_k(len(names)) if k is None else k, len(names))
+    buckets = tuple(map(tuple, growing.place(names, k, 0, 1 << k)))
     if halves and not (halves.keys() <= set(names) and all(len(half) == HASH for half in halves.values())):
         raise Malformed("halves", expected="32-byte hashes of serials of this batch", found="another serial or length")
-    nodes = [bytes(HASH)] * (1 << k)
-    pending = 0
+    heap = bytearray(2 * HASH << k)
+
+    def keep(node: int, hashes: bytes) -> None:
+        heap[HASH * node : HASH * node + len(hashes)] = hashes
+
+    fold = Fold(k, keep)
     for index, bucket in enumerate(buckets):
-        nodes.append(bucket_digest(index, bucket, secret, halves))
-        pending += len(bucket)
-        if pending >= STEP:
-            tell(pending)
-            pending = 0
-    for node in range((1 << k) - 1, 0, -1):
-        nodes[node] = _node(nodes[2 * node], nodes[2 * node + 1])
-    tell(pending)
-    return SerialTree(k, len(names), nodes[1], b"".join(nodes), buckets)
+        fold.add(bucket_digest(index, bucket, secret, halves))
+    return SerialTree(k, len(names), fold.root, bytes(heap), buckets)
 
 
 def bucket_digest(index: int, serials: Sequence[bytes], secret: bytes, halves: Halves | None = None) -> bytes:
@@ -184,46 +158,6 @@ def from_map(row: object) -> SerialProof:
     raise Malformed("serial_proof", value=row, expected=expected, found=repr(row)[:60])
 
 
-def _read(serials: Iterable[bytes], tell: Callable[[int], None]) -> list[bytes]:
-    names: list[bytes] = []
-    source = iter(serials)
-    while piece := list(islice(source, STEP)):
-        if not are_serials(piece):
-            wrong = next(serial for serial in piece if not is_serial(serial))
-            raise Malformed("serial", value=wrong, expected="1 to 20 characters of GS1's set 82", found=repr(wrong))
-        names += piece
-        tell(0)
-    return names
-
-
-def _place(names: list[bytes], k: int, tell: Callable[[int], None]) -> tuple[tuple[bytes, ...], ...]:
-    buckets: list[list[bytes]] = [[] for _ in range(1 << k)]
-    for start in range(0, len(names), STEP):
-        for serial in names[start : start + STEP]:
-            buckets[bucket_of(serial, k)].append(serial)
-        tell(0)
-    for index, bucket in enumerate(buckets):
-        bucket.sort()
-        if len(set(bucket)) < len(bucket):
-            twice = next(left for left, right in pairwise(bucket) if left == right)
-            raise Malformed("serial_twice", value=twice, expected="each serial once", found=f"{twice!r} twice")
-        if len(bucket) > MAX_BUCKET:
-            found = f"{len(bucket)} in bucket {index}; take a larger k"
-            raise Malformed("bucket", value=k, expected=f"at most {MAX_BUCKET} serials a bucket", found=found)
-    return tuple(map(tuple, buckets))
-
-
-def _checked_k(k: int, count: int) -> int:
-    highest = choose_k(count) + SPARE_K
-    if not 0 <= k <= highest:
-        raise Malformed("k", value=k, expected=f"0 to {highest} for {count} serials", found=str(k))
-    return k
-
-
-def _silent(_: int) -> None:
-    return None
-
-
 def _well_formed(proof: SerialProof) -> bool:
     return (
         isinstance(proof, SerialProof)
@@ -269,10 +203,6 @@ def _leaf(serial: bytes, mac: bytes, half: bytes) -> bytes:
     return sha256(b"\x00" + serial + b"\x1f" + mac + half).digest()
 
 
-def _node(left: bytes, right: bytes) -> bytes:
-    return sha256(b"\x01" + left + right).digest()
-
-
 def _bucket(index: int, n: int, subroot: bytes) -> bytes:
     return sha256(b"\x02" + index.to_bytes(4, "big") + n.to_bytes(4, "big") + subroot).digest()
 
@@ -293,6 +223,6 @@ def _climb(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes |
             sibling = next(siblings, None)
             if sibling is None:
                 return None
-            leaf = _node(sibling, leaf) if index & 1 else _node(leaf, sibling)
+            leaf = node_hash(sibling, leaf) if index & 1 else node_hash(leaf, sibling)
         index, size = index >> 1, (size + 1) >> 1
     return leaf if next(siblings, None) is None else None

@@ -4,18 +4,21 @@ An Overlay holds the changes of one batch until they are written together with t
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from typing import Protocol
 
 import redis
 
-from verifier.state.keys import BatchRecord, Name
+from verifier.state.keys import Name
 from verifier.state.replay import Changes, Read, admit, batch_record, key_record
-from verifier.statements import buckets, cbor, manifest, serials
+from verifier.statements import buckets, growing, manifest, serials
 from verifier.statements.batch import Batch
 from verifier.statements.buckets import pack_bucket
-from verifier.statements.envelope import read
+from verifier.statements.envelope import Statement, read
+from verifier.statements.errors import Malformed
+from verifier.statements.growing import HASH, Fold
 from verifier.statements.kinds import body_of
 from verifier.statements.roster import KeyRecord
 from verifier.store import layout
@@ -25,15 +28,15 @@ Openings = Callable[[bytes], bytes | None]
 Manifests = Callable[[bytes], Iterable[bytes] | None]
 CHUNK = 256
 MOST_PACKS = 10_000_000
-"""In a batch: a tree of this many takes a minute and over a gigabyte to build, and nothing else is registered then."""
-
-Put = Callable[[Mapping[bytes, bytes]], object]
+"""In a batch: laying out so many takes the node a minute."""
 
 
 class Writer(Protocol):
-    """How the projection is written by the one who may: set all or none, remove all or none, stay the one who may."""
+    """How the projection is written by the one who may: set all or none, write a part of a value, remove all or none,
+    stay the one who may."""
 
     def put(self, values: Mapping[bytes, bytes]) -> None: ...
+    def write(self, key: bytes, offset: int, part: bytes) -> None: ...
     def remove(self, keys: Iterable[bytes]) -> None: ...
     def keep(self) -> None: ...
 
@@ -80,34 +83,66 @@ class Overlay:
         return None if record is None else ("bucket", gtin, batch, str(serials.bucket_of(serial.encode(), record.k)))
 
 
-def write_buckets(put: Put, gtin: str, batch: str, tree: serials.SerialTree) -> None:
-    """Lay out a batch's serials: a value a bucket, and the tree's hashes. Read only once the batch is a leaf."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A batch's secret, and its serials as its manifest gives them: once, and none is sure before the last."""
+
+    secret: bytes
+    serials: Iterator[bytes]
+
+
+def open_batch(statement_id: bytes, body: Batch, openings: Openings, manifests: Manifests) -> Opened | None:
+    """A batch, by its opening and its manifest; None without either."""
+    secret, chunks = openings(statement_id), manifests(body.manifest)
+    return None if secret is None or chunks is None else Opened(secret, manifest.decrypt(chunks, secret))
+
+
+def lay_out(body: Batch, opened: Opened, writer: Writer) -> Iterator[int]:
+    """Lay out a batch while its manifest is read: a value a bucket, and the tree's hashes. Exhaust it: at each step it
+    has laid out some hundred buckets, and says how many serials they hold.
+
+    Nothing of it is read before the batch is a leaf. Raises ValueError or OSError if the manifest is not what the maker
+    signed, and has then removed what it laid out; whoever stops before the end removes `laid_out` himself.
+    """
+    try:
+        yield from _lay_out(body, opened, writer)
+    except (ValueError, OSError):
+        remove(writer, laid_out(body.gtin, body.batch, body.k))
+        raise
+
+
+def _lay_out(body: Batch, opened: Opened, writer: Writer) -> Iterator[int]:
+    growing.check_k(body.k, body.count)
+    prefix, heap = layout.buckets(body.gtin, body.batch), layout.derived(("heap", body.gtin, body.batch))
+    fold = Fold(body.k, lambda node, hashes: writer.write(heap, HASH * node, hashes))
+    rows = enumerate(growing.in_order(islice(opened.serials, MOST_PACKS + 1), body.k))
+    writer.write(heap, (2 * HASH << body.k) - 1, b"\0")  # in full length at once: grown in pieces it would weigh more
+    count = 0
+    while chunk := list(islice(rows, CHUNK)):
+        writer.put({prefix + index.to_bytes(4, "big"): pack_bucket(row, bytes(len(row))) for index, row in chunk})
+        for index, row in chunk:
+            fold.add(serials.bucket_digest(index, row, opened.secret))
+        laid = sum(len(row) for _, row in chunk)
+        count += laid
+        yield laid
+    if fold.root != body.root:
+        raise Malformed("manifest", expected=f"serials under {body.root.hex()}", found=fold.root.hex())
+    if count != body.count:
+        raise Malformed("count", value=body.count, expected=f"{count}, as the manifest", found=str(body.count))
+
+
+def laid_out(gtin: str, batch: str, k: int) -> Iterator[bytes]:
+    """Every key that `lay_out` sets."""
     prefix = layout.buckets(gtin, batch)
-    values = ((prefix + n.to_bytes(4, "big"), pack_bucket(row, bytes(len(row)))) for n, row in enumerate(tree.buckets))
-    while chunk := dict(islice(values, CHUNK)):
-        put(chunk)
-    put({layout.derived(("heap", gtin, batch)): tree.heap})
+    yield layout.derived(("heap", gtin, batch))
+    yield from (prefix + index.to_bytes(4, "big") for index in range(1 << k))
 
 
-def laid_out(gtin: str, batch: str, k: int) -> list[bytes]:
-    """Every key that `write_buckets` sets."""
-    prefix = layout.buckets(gtin, batch)
-    return [layout.derived(("heap", gtin, batch)), *(prefix + n.to_bytes(4, "big") for n in range(1 << k))]
-
-
-def open_batch(
-    record: BatchRecord, openings: Openings, manifests: Manifests, progress: Callable[[int], None] | None = None
-) -> serials.SerialTree | None:
-    """The serial tree of a batch from its opening and its manifest; None without either. Raises ValueError if the
-    manifest does not give the root that the maker signed."""
-    secret, chunks = openings(record.id), manifests(record.manifest)
-    if secret is None or chunks is None:
-        return None
-    names = islice(manifest.decrypt(chunks, secret), MOST_PACKS + 1)
-    tree = serials.build(names, secret, record.k, progress=progress)
-    if tree.root != record.root:
-        raise ValueError(f"manifest: expected serials under {record.root.hex()}, found {tree.root.hex()}")
-    return tree
+def remove(writer: Writer, keys: Iterable[bytes]) -> None:
+    """Remove any number of keys, some hundred at once."""
+    source = iter(keys)
+    while chunk := list(islice(source, CHUNK)):
+        writer.remove(chunk)
 
 
 def rebuild(
@@ -124,9 +159,7 @@ def rebuild(
     Raises LookupError for a body that is gone or altered, and whatever `writer` raises.
     """
     writer.put({layout.PROJECTED: bytes(8)})
-    keys = derived_keys(client)
-    while chunk := list(islice(keys, CHUNK)):
-        writer.remove(chunk)
+    remove(writer, derived_keys(client))
     log = LogStore(client)
     closed: list[str] = []
     for start in range(0, size, CHUNK):
@@ -134,11 +167,9 @@ def rebuild(
         overlay = Overlay(client)
         for offset, raw in enumerate(log.bodies(ids)):
             statement = read(raw)
-            changes = admit(statement, start + offset, overlay.read).changes
-            overlay.apply(changes)
+            overlay.apply(admit(statement, start + offset, overlay.read).changes)
             if isinstance(body := body_of(statement), Batch):
-                record = BatchRecord(*cbor.decode(changes["batch", body.gtin, body.batch]))
-                closed += _lay_out_again(body, record, openings, manifests, writer)
+                closed += _lay_out_again(statement, body, openings, manifests, writer)
             writer.keep()
         writer.put(overlay.writes())
         progress(start + len(ids))
@@ -147,18 +178,18 @@ def rebuild(
 
 
 def _lay_out_again(
-    body: Batch, record: BatchRecord, openings: Openings, manifests: Manifests, writer: Writer
+    statement: Statement, body: Batch, openings: Openings, manifests: Manifests, writer: Writer
 ) -> Iterator[str]:
     """A member without the secret, or with a damaged manifest, restores everything but the buckets."""
     try:
-        tree = open_batch(record, openings, manifests, lambda _: writer.keep())
+        opened = open_batch(statement.id, body, openings, manifests)
+        if opened is None:
+            yield f"batch {body.batch} of {body.gtin}: its manifest or its secret is not here"
+            return
+        for _ in lay_out(body, opened, writer):
+            pass
     except (ValueError, OSError) as fault:
         yield f"batch {body.batch} of {body.gtin}: {fault}"
-        return
-    if tree is None:
-        yield f"batch {body.batch} of {body.gtin}: its manifest or its secret is not here"
-    else:
-        write_buckets(writer.put, body.gtin, body.batch, tree)
 
 
 def derived_keys(client: redis.Redis) -> Iterator[bytes]:
