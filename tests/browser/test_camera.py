@@ -63,8 +63,9 @@ def test_a_code_in_view_becomes_its_verdict(
     page.goto("/")
     page.locator(SCAN).tap()
     expect_verdict(page, code, language)
-    assert set(asked[:-2]) == {f"422 {served.url}/api/scan"}, "the empty table goes on being looked at"
-    assert asked[-2:] == [f"200 {served.url}/api/scan", f"200 {served.url}/"]
+    assert asked[-1] == f"200 {served.url}/"
+    assert set(asked[:-1]) == {f"200 {served.url}/api/look"}
+    assert len(asked) > 2, "the empty table goes on being looked at"
     took = page.evaluate("sessionStorage.verdict - sessionStorage.live")
     print(f"camera: {file} {language}: verdict {took} ms after the picture began, the code in view from 1000 ms on")
 
@@ -214,29 +215,53 @@ def test_an_outage_says_nothing_about_the_box(
     page.goto("/")
     with served.store_down():
         page.locator(SCAN).tap()
-        says(page, "down", language)
+        expect(page.get_by_role("heading", level=1)).to_have_text(text("problem.store_down.title", language))
+        expect(page.get_by_role("status")).to_contain_text(text("problem.harmless", language))
+    page.locator(SCAN).tap()
     expect_verdict(page, "genuine", language)
+
+
+def test_a_server_that_cannot_look_is_asked_again(
+    open_page: Open, launched: Launch, served: Served, tmp_path: Path
+) -> None:
+    """What a proxy in front answers while the server restarts."""
+    shot = film.shoot(tmp_path / "box.mjpeg", (film.scene(served.demo / "recalled.png"), 1))
+    page = open_page(within=launched(*film.showing(shot)), locale="en")
+    page.route("**/api/look", lambda route: route.fulfill(status=502, content_type="text/html", body="<p>"), times=1)
+    page.goto("/")
+    page.locator(SCAN).tap()
+    says(page, "down", "en")
+    expect_verdict(page, "recall_patient", "en")
 
 
 def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(open_page: Open) -> None:
     page = open_page(locale="en")
-    page.route("**/api/scan", lambda route: route.fulfill(status=429, headers={"Retry-After": "3"}, body=""))
+    page.route("**/api/look", lambda route: route.fulfill(status=429, headers={"Retry-After": "3"}, body=""))
     page.goto("/")
-    with page.expect_response("**/api/scan"):
+    with page.expect_response("**/api/look"):
         page.locator(SCAN).tap()
-    says(page, "down", "en")
-    with page.expect_response("**/api/scan"):
+    says(page, "many", "en")
+    with page.expect_response("**/api/look"):
         pass
-    first, second = page.evaluate("performance.getEntriesByName(`${origin}/api/scan`).map(e => e.startTime)")
+    first, second = page.evaluate("performance.getEntriesByName(`${origin}/api/look`).map(e => e.startTime)")
     assert second - first >= 3000
+
+
+@in_both_languages
+def test_asked_to_wait_longer_than_it_looks_it_leads_on(open_page: Open, language: str) -> None:
+    page = open_page(locale=language)
+    page.route("**/api/look", lambda route: route.fulfill(status=429, headers={"Retry-After": "300"}, body=""))
+    page.goto("/")
+    page.locator(SCAN).tap()
+    leads_on(page, "many", language)
 
 
 @in_both_languages
 def test_a_server_out_of_reach_says_nothing_about_the_box(open_page: Open, language: str) -> None:
     page = open_page(locale=language)
     page.goto("/")
-    page.evaluate("document.querySelector('#camera').dataset.limit = 1")
-    page.route("**/api/scan", lambda route: route.abort())
+    page.evaluate("document.querySelector('#camera').dataset.limit = 3")
+    page.route("**/api/look", lambda route: route.abort())
     page.locator(SCAN).tap()
     says(page, "lost", language)
     leads_on(page, "unreached", language)

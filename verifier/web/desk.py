@@ -94,6 +94,11 @@ class Desk:
         self.limits.scan()
         return sighting.sight(decode.decode(photo.read_photo(data)), self.settings.hosts)
 
+    def look(self, frame: bytes) -> Sighting | Miss:
+        """What a live frame shows; raises PhotoError. It is no scan: whoever wants its verdict sends it as a photo."""
+        self.limits.look()
+        return sighting.sight(decode.decode(photo.read_photo(frame)), self.settings.hosts)
+
     def sight_text(self, text: str, symbology: str | None) -> Sighting | Miss:
         """What a typed or scanned text says."""
         self.limits.scan()

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
 import redis
 from flask import g, has_request_context, request
@@ -39,16 +39,20 @@ DAY_S = 86_400
 SAID = "Too many tries from here. This says nothing about the pack: wait, or ask a pharmacist."
 
 
+LOOKS = RateLimitItemPerMinute(1500, 5)
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one asker may do: scans in all, and misses of one GTIN."""
+    """What one asker may do: scans in all, misses of one GTIN, frames of a live camera (which mostly show nothing)."""
 
     scans: RateLimitItem
     misses: RateLimitItem
+    looks: RateLimitItem = LOOKS
 
 
 DEVICE = Budget(RateLimitItemPerMinute(300, 5), RateLimitItemPerHour(10))
-MEMBER = Budget(RateLimitItemPerMinute(6000, 5), RateLimitItemPerHour(200))
+MEMBER = Budget(RateLimitItemPerMinute(6000, 5), RateLimitItemPerHour(200), RateLimitItemPerMinute(30_000, 5))
 EVERYBODY = RateLimitItemPerHour(300)
 """Anonymous misses of one GTIN by all devices together, from which on one miss is enough."""
 
@@ -58,6 +62,9 @@ class Limits(Protocol):
 
     def scan(self) -> None:
         """Count this request as a scan, once. Raises Problem 429."""
+
+    def look(self) -> None:
+        """Count this request as a frame of a live camera. Raises Problem 429."""
 
     def guess(self, gtin: str) -> None:
         """Before a pack of this GTIN is looked up. Raises Problem 429."""
@@ -70,6 +77,9 @@ class Unlimited:
     """Nothing is counted: for benchmarks, and where somebody in front of us does."""
 
     def scan(self) -> None:
+        """See Limits."""
+
+    def look(self) -> None:
         """See Limits."""
 
     def guess(self, gtin: str) -> None:
@@ -96,7 +106,12 @@ class Counted:
         """See Limits: one round trip."""
         if has_request_context() and not g.get("scan_counted"):
             g.scan_counted = True
-            self._try(self._count_scan)
+            self._try(lambda: self._count("scans"))
+
+    def look(self) -> None:
+        """See Limits: one round trip."""
+        if has_request_context():
+            self._try(lambda: self._count("looks"))
 
     def guess(self, gtin: str) -> None:
         """See Limits: one round trip, and a second for who missed before."""
@@ -108,10 +123,11 @@ class Counted:
         if has_request_context():
             self._try(lambda: self._count_miss(gtin))
 
-    def _count_scan(self) -> None:
+    def _count(self, what: Literal["scans", "looks"]) -> None:
         budget, *who = self._asker()
-        if not self.window.hit(budget.scans, *who):
-            raise self._refusal(budget.scans, *who)
+        item: RateLimitItem = getattr(budget, what)
+        if not self.window.hit(item, what, *who):
+            raise self._refusal(item, what, *who)
 
     def _check(self, gtin: str) -> None:
         budget, *who = self._asker()

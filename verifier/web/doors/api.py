@@ -64,13 +64,9 @@ def scan() -> Response:
     if request.mimetype == "multipart/form-data":
         if claims_signature():
             request.get_data()  # kept whole: the signature covers it as it was sent, before the form is read
-        image = request.files.get("image")
-        if image is None:
-            found = ", ".join(request.files) or "no file"
-            raise Problem("image_missing", 400, "Send the photo as `image`.", expected="a file `image`", found=found)
         sent = _form(Photo)
         who = asker(sent.viewer, sent.reads, sent.bought)
-        return no_store(desk().check_photo(image.read(), language(), who))
+        return no_store(desk().check_photo(photo(), language(), who))
     code = asked(Scan, "multipart/form-data or application/json")
     who = asker(code.viewer, code.reads, code.bought)
     return no_store(desk().check_text(code.text, code.symbology, language(), who))
@@ -86,6 +82,16 @@ def evidence() -> Response:
     answer = Response(proof, content_type="application/probatum.evidence+cbor")
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def photo() -> bytes:
+    """The request's file `image`; Problem 400 without one."""
+    image = request.files.get("image")
+    if image is None:
+        found = ", ".join(request.files) or "no file"
+        raise Problem("image_missing", 400, "Send the photo as `image`.", expected="a file `image`", found=found)
+    data: bytes = image.read()
+    return data
 
 
 def asked(kind: type[T], accepted: str = "application/json") -> T:

@@ -1,5 +1,5 @@
-// The live camera: shows what it sees, asks the server about one frame at a time, and hands the frame that was read to
-// the photo form, so that its verdict is the page of any photo. Nothing is judged, worded or kept here.
+// The live camera: shows what it sees, asks the server about one frame at a time what it shows, and hands the frame with
+// a code to the photo form, so that its verdict is the page of any photo. Nothing is judged, worded or kept here.
 const way = document.querySelector(".scan"), dialog = document.getElementById("camera");
 const opener = document.getElementById("scan"), trouble = document.getElementById("trouble");
 const find = (what) => dialog.querySelector(what);
@@ -9,8 +9,8 @@ const torch = find(".torch"), other = find(".other");
 const FAULTS = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "absent", OverconstrainedError: "absent",
   NotReadableError: "busy", AbortError: "busy" };
 const SIDES = [1280, 960, 640]; // pixels on the long side: a slow way to the server gets smaller frames
-const SLOW_MS = 900, QUICK_MS = 300, PACE_MS = 200, ANSWER_MS = 10_000, CLOSER_MS = 6_000;
-const SURE = 6; // frames that must say the same before a reading that settles nothing is shown
+const SLOW_MS = 900, QUICK_MS = 300, PACE_MS = 400, ANSWER_MS = 10_000, CLOSER_MS = 6_000;
+const SURE = 4; // frames that must say the same before a reading that settles nothing is shown
 const WIDTH = { ideal: 1280 }, HEIGHT = { ideal: 720 };
 
 let session = null; // the one use of the camera that is going on
@@ -79,11 +79,12 @@ function show(state) {
 
 async function watch(mine) {
   while (session === mine) {
-    const begun = performance.now();
-    if (begun - mine.began > dialog.dataset.limit * 1000) return leave(mine.reached ? "nothing" : "unreached");
+    const begun = performance.now(), end = mine.began + dialog.dataset.limit * 1000;
+    if (begun > end) return leave(mine.reached ? "nothing" : "unreached");
     const frame = await picture(mine);
     const found = await read(frame, mine);
     if (session !== mine) return;
+    if (begun + found.wait > end) return leave(found.words === "many" ? "many" : "unreached");
     if (found.read) return hand(frame, found.corners);
     if (found.words) say(found.words);
     else if (begun - mine.began > CLOSER_MS) say("closer");
@@ -112,10 +113,11 @@ async function read(frame, mine) {
   try {
     const answer = await fetch(dialog.dataset.ask, { method: "POST", body, cache: "no-store", signal: asked.signal });
     mine.reached = answer.status < 500 && answer.status !== 429;
-    if (!mine.reached) return { words: "down", wait: Math.min(Number(answer.headers.get("Retry-After")) || 2, 30) * 1000 };
-    const told = await answer.json();
-    if (answer.ok && told.ledger) return { read: true, corners: told.seen?.[0]?.corners };
-    return doubt(answer.ok ? told.reasons[0].code : told.type.split("/").pop(), mine, told.seen?.[0]?.corners);
+    const wait = (Number(answer.headers.get("Retry-After")) || 2) * 1000;
+    if (!mine.reached) return { words: answer.status === 429 ? "many" : "down", wait };
+    const told = await answer.json(), corners = told.codes?.[0]?.corners;
+    if (told.seen === "pack") return { read: true, corners };
+    return doubt(told.seen ?? "refused", mine, corners);
   } catch {
     mine.reached = false;
     return { words: "lost", wait: 2_000 };
@@ -125,11 +127,11 @@ async function read(frame, mine) {
 }
 
 // A reading that settles nothing (stripes, two boxes, a foreign link) is shown only if the next frames say the same.
-function doubt(code, mine, corners) {
-  if (code === "nothing_read") return {};
-  const times = (mine.said.get(code) ?? 0) + 1;
-  mine.said.set(code, times);
-  const words = { no_serial: "stripes", codes_disagree: "disagree" }[code] ?? "doubt";
+function doubt(seen, mine, corners) {
+  if (seen === "nothing_read") return {};
+  const times = (mine.said.get(seen) ?? 0) + 1;
+  mine.said.set(seen, times);
+  const words = { stripes: "stripes", codes_disagree: "disagree" }[seen] ?? "doubt";
   return { words, read: times >= SURE, corners };
 }
 

@@ -1,0 +1,40 @@
+"""The live camera's door: what does this frame show, and where? Nothing is looked up, judged or counted as a scan.
+
+A camera asks several times a second and mostly sees a table. What it shows in the end is sent once, as a photo.
+"""
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from scanner.decode import MATRIX
+from scanner.sighting import Miss, Sighting
+from verifier.web.desk import complete, desk, told
+from verifier.web.doors.api import no_store, photo
+
+blueprint = Blueprint("look", __name__)
+
+
+@blueprint.post("/api/look")
+def look() -> Response:
+    """What `image` (multipart) shows, as `shown`; Problem where it is no picture."""
+    image = photo()
+    with told():
+        return no_store(shown(desk().look(image)))
+
+
+def shown(seen: Sighting | Miss) -> dict[str, Any]:
+    """{"seen", "codes": [{"format", "corners"}]}. `seen` is "pack" for a code that names one, "stripes" for a retail
+    code alone, "part" for less than a pack, or why there is none (sighting.MISSES). Corners are pixels [x, y] of the
+    frame, clockwise from the code's own top left; the code that counts stands first."""
+    if isinstance(seen, Miss):
+        what, symbols = seen.code, seen.symbols
+    else:
+        first = () if seen.symbol is None else (seen.symbol,)
+        symbols = (*first, *seen.others)
+        stripes = not any(symbol.format in MATRIX for symbol in symbols)
+        what = "pack" if complete(seen.identity) else "stripes" if stripes else "part"
+    return {
+        "seen": what,
+        "codes": [{"format": symbol.format, "corners": [list(at) for at in symbol.position]} for symbol in symbols],
+    }
