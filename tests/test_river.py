@@ -21,7 +21,7 @@ DEMO = (
     "genuine-qr.png", "genuine-datamatrix.png", "already-dispensed.png", "expired.png", "recalled.png", "withdrawn.png",
     "unknown-serial.png", "stolen.png", "destroyed.png", "journey-incomplete.png", "signed-pack.png",
     "forged-signature.png", "foreign-91-92.png", "maker-not-enrolled.png",
-    "look-alike-url.png", "ean13-only.png", "blank-photo.jpg",
+    "look-alike-url.png", "no-serial-lot.png", "ean13-only.png", "blank-photo.jpg",
 )  # fmt: skip
 OWN = Lot("09521000000018", "RIVER1", "280331", ("FR",))
 

@@ -68,6 +68,7 @@ PRODUCTS = (
     ("0952100000001", "laboratoires-aubrac", "Amoxadine 500 mg", "gélules"),
     ("0952100000002", "laboratoires-aubrac", "Cardiolan 10 mg", "comprimés"),
     ("0952200000001", "nordhavn-pharma", "Insuvia 100 U/ml", "stylo injectable"),
+    ("0952100000003", "laboratoires-aubrac", "Calmidol 200 mg", "comprimés"),  # sold without prescription, no serials
 )
 
 # name, product number, lot, months from today to the expiry, days ago it was issued
@@ -325,6 +326,7 @@ def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
     forged = carrying(world.pack("signed", 1), *_one_bit(world.signatures["signed"][1]))
     foreign = carrying(world.pack("current", 4), "EE08", "dGhlIHRheCBzdGFtcCBvZiBhbm90aGVyIGNvdW50cnk=")
     lookalike = world.pack("current", 3).digital_link().replace("id.gs1.org", "id.gs1.org.controle-boite.example")
+    plain, otc = unnumbered(gtin(PRODUCTS[3][0]), "CM26P4", current.expiry), PRODUCTS[3][2]
     rows: list[tuple[str, bytes, str, list[str]]] = [
         _label("genuine-qr", world.pack("current", 0), "qr", name, "genuine", "genuine", "not_recorded"),
         _label(
@@ -343,6 +345,7 @@ def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
         _label("foreign-91-92", foreign, "datamatrix", name, "genuine", "genuine", "not_recorded"),
         _label("maker-not-enrolled", elsewhere, "datamatrix", "", "unverified", "not_registered"),
         ("look-alike-url.png", _code(lookalike, zxingcpp.BarcodeFormat.QRCodeModel2), "unverified", ["foreign_link"]),
+        _label("no-serial-lot", plain, "datamatrix", otc, "unverified", "no_serial", "lot_not_recalled"),
         ("ean13-only.png", _code(current.gtin[1:], zxingcpp.BarcodeFormat.EAN13), "unverified", ["no_serial"]),
     ]
     expected: dict[str, dict[str, Any]] = {}
@@ -357,6 +360,11 @@ def _one_bit(signed: list[str]) -> tuple[str, str]:
     """The same hint, and a signature with its first character changed."""
     hint, signature = signed
     return hint, ("A" if signature[0] != "A" else "B") + signature[1:]
+
+
+def unnumbered(gtin: str, batch: str, expiry: str) -> Identity:
+    """A box that carries no serial, as most medicines sold without prescription."""
+    return Identity((("01", gtin), ("17", expiry), ("10", batch)))
 
 
 def _label(

@@ -21,7 +21,7 @@ DEMO = (
     "genuine-qr.png", "genuine-datamatrix.png", "already-dispensed.png", "expired.png", "recalled.png",
     "withdrawn.png", "unknown-serial.png", "stolen.png", "destroyed.png", "journey-incomplete.png",
     "signed-pack.png", "forged-signature.png", "foreign-91-92.png", "maker-not-enrolled.png",
-    "look-alike-url.png", "ean13-only.png",
+    "look-alike-url.png", "no-serial-lot.png", "ean13-only.png",
 )  # fmt: skip
 ONE_OF_EACH = ("genuine-qr.png", "ean13-only.png", "unknown-serial.png", "recalled.png")
 in_both_languages = pytest.mark.parametrize("language", ["fr", "en"])

@@ -112,6 +112,21 @@ def test_a_recall_is_on_the_next_scan(server: Served) -> None:
     assert codes(server, pack(server, 3, "imported"))[0] == "recall_patient"
 
 
+def test_a_recall_of_some_serials(server: Served) -> None:
+    """On a product that nobody registered: a box with another serial, and one that carries none."""
+    recall = ["verifier", "recall", "--gtin", "09529000000106", "--reason", "x", "--depth", "patients"]
+    recall += ["--instructions", "Rapportez-la.", "--as", key(server, "agence-sante")]
+    recall += ["--serial", "S2", "--serial", "S1"]
+    done = server.call(*recall)
+    assert (done.returncode, b"exactly one batch" in done.stderr) == (1, True)
+    done = server.call(*recall, "--batch", "L9")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().startswith("recalled to patients: 2 of lot L9 of 09529000000106, leaf ")
+    assert codes(server, "(01)09529000000106(10)L9") == ["recall_some", "no_serial"]
+    assert codes(server, "(01)09529000000106(17)491231(10)L9(21)S1") == ["recall_patient", "not_registered"]
+    assert codes(server, "(01)09529000000106(17)491231(10)L9(21)S3") == ["not_registered"]
+
+
 def test_a_wrong_recall(server: Served) -> None:
     words = ["verifier", "recall", "--reason", "x", "--depth", "patients", "--as", key(server, AUBRAC), "--gtin"]
     done = server.call(*words, "09521000000019")

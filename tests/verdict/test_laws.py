@@ -12,6 +12,7 @@ from forge import Case, Forger, trust, verdict
 from house import House
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spoil import altered, flipped, read_back
 
 from verifier.identity import Identity, parse_text
 from verifier.statements import cbor, pack_signature
@@ -34,15 +35,6 @@ names = st.sampled_from(sorted(EXPECTED))
 
 def asked(house: House, case: Case, evidence: Evidence | None) -> Verdict:
     return verdict(house, case.identity, evidence)
-
-
-def read_back(house: House, case: Case, data: bytes) -> Verdict:
-    """The verdict on a file's bytes, as a verifier without a network gives it."""
-    try:
-        evidence = files.decode(data)
-    except ValueError:
-        evidence = Evidence()
-    return judge(Question(case.identity), evidence, trust(house), house.clock())
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -122,25 +114,6 @@ def test_bytes_changed_cut_or_added_are_never_genuine(
         assert read_back(demo_house, cases[name], bad).outcome != "genuine"
     assert read_back(demo_house, cases[name], whole[:start]).outcome != "genuine"
     assert read_back(demo_house, cases[name], whole + b"\0").outcome != "genuine"
-
-
-def flipped(data: bytes, bit: int) -> bytes:
-    place = bit // 8 % len(data)
-    return data[:place] + bytes([data[place] ^ 1 << bit % 8]) + data[place + 1 :]
-
-
-def altered(value: Any, bit: int) -> Any:
-    """The same value with one bit other, somewhere within."""
-    if isinstance(value, bytes):
-        return flipped(value, bit)
-    if isinstance(value, int):
-        return value ^ 1 << bit % 20
-    if isinstance(value, tuple):
-        at = bit % len(value)
-        return (*value[:at], altered(value[at], bit // len(value)), *value[at + 1 :])
-    name = sorted(field.name for field in fields(value) if getattr(value, field.name) not in ((), None))
-    part = name[bit % len(name)]
-    return replace(value, **{part: altered(getattr(value, part), bit // len(name))})
 
 
 @settings(max_examples=500, deadline=None)

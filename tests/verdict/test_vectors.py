@@ -22,6 +22,7 @@ NOT_YET = {
     "foreign_link",  # said by the scanner, before there is anything to judge
     "dispensed_here", "mismatch", "cold",  # with professional viewers and the cold chain
     "forged", "signed_only",  # with pack signatures
+    "lot_not_recalled", "recall_some",  # with boxes that carry no serial
     "caution", "do_not_use", "unverified",  # the outcomes' own words, for what has no reason of its own
 }  # fmt: skip
 

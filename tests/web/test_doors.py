@@ -190,9 +190,10 @@ def test_growth_since_no_size(demo_house: House, since: Any) -> None:
     assert fields["found"].endswith("`$.since`")
 
 
-def test_evidence_needs_all_four_elements(demo_house: House) -> None:
-    assert_problem(demo_house.http.post("/api/evidence", json={"text": GTIN}), 422, "incomplete")
-    nowhere = {"text": f"https://id.gs1.org/01/{GTIN}/10/NOLOT"}
+def test_evidence_needs_all_four_elements_of_a_pack(demo_house: House) -> None:
+    short = {"text": f"(01){GTIN}(21)S1"}
+    assert_problem(demo_house.http.post("/api/evidence", json=short), 422, "incomplete")
+    nowhere = {"text": f"https://id.gs1.org/01/{GTIN}/10/NOLOT", "whole_lot": True}
     assert_problem(demo_house.http.post("/api/evidence", json=nowhere), 404, "lot_unknown")
 
 

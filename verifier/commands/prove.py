@@ -48,7 +48,8 @@ def command(
         since = _size(known) if known.exists() else None
         with Client(server or settings.base_url) as client:
             key = keyfile.load(key_path) if key_path else None
-            proof = client.post_json("/api/evidence", {"text": text, "since": since, "viewer": viewer}, key=key)
+            asked = {"text": text, "since": since, "viewer": viewer, "whole_lot": code is None}
+            proof = client.post_json("/api/evidence", asked, key=key)
         if out is not None:
             out.write_bytes(proof)
     except (ServerError, KeyFileError, ValueError, OSError) as fault:

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from verifier.statements.body import GS1, Body, Count, Country, Digest, Seconds
 from verifier.statements.errors import Malformed
 
-State = Literal["active", "supplied", "destroyed", "stolen", "unknown", "mismatch", "not_registered"]
+State = Literal["active", "supplied", "destroyed", "stolen", "unknown", "mismatch", "not_registered", "no_serial"]
 Ids = Annotated[list[Digest], Meta(max_length=1000)]
 
 
@@ -26,7 +26,9 @@ class Stop(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, array_
 class Answer(Body, frozen=True, kw_only=True):
     """`identity` is the pack's canonical Digital Link, expiry included; `applies` are the ids shown with it,
     `withheld` those of events, which name their holders. Both sorted, each once. `audience` is whom it was given to,
-    if not to anybody; only a professional is told that a serial is known in another lot or with another date."""
+    if not to anybody; only a professional is told that a serial is known in another lot or with another date. Of a box
+    that carries no serial the state is `no_serial`, whatever its product and lot: it answers for their recalls alone.
+    """
 
     identity: Annotated[str, Meta(min_length=1, max_length=512)]
     size: Count

@@ -22,6 +22,7 @@ Yymmdd = Annotated[str, Meta(pattern=r"^[0-9]{6}$")]
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
 MemberId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,39}$")]
 Name = Annotated[str, Meta(min_length=1, max_length=120)]
+Link = Annotated[str, Meta(pattern=r"^https://[!-~]{1,250}$")]
 Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
 PublicKey = Digest
 Seconds = Annotated[int, Meta(ge=0, lt=2**53)]

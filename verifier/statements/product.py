@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from verifier.statements.body import GS1, Body, Gtin, Name, check_gs1
+from verifier.statements.body import GS1, Body, Gtin, Link, Name, check_gs1
 
 
 class Product(Body, frozen=True, kw_only=True):
@@ -13,7 +13,7 @@ class Product(Body, frozen=True, kw_only=True):
     gtin: Gtin
     name: Name
     form: Annotated[str, Meta(max_length=120)] | None = None
-    leaflet: Annotated[str, Meta(pattern=r"^https://[!-~]{1,250}$")] | None = None
+    leaflet: Link | None = None
 
     def subject(self) -> str:
         """`https://id.gs1.org/01/<gtin>`."""

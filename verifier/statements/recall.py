@@ -4,18 +4,21 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from verifier.statements.body import GS1, Body, Gtin, Lot, Name, Serial, check_gs1, lot_link
+from verifier.statements.body import GS1, Body, Gtin, Link, Lot, Name, Serial, check_gs1, lot_link
 from verifier.statements.errors import Malformed
 
 
 class Recall(Body, frozen=True, kw_only=True):
-    """No `batches` means the whole product (a withdrawal); `serials` narrow a recall of exactly one batch."""
+    """No `batches` means the whole product (a withdrawal); `serials` narrow a recall of exactly one batch.
+    `instructions` say what to do, `link` leads to the notice."""
 
     gtin: Gtin
     depth: Literal["patients", "pharmacies"]
     reason: Name
     batches: Annotated[list[Lot], Meta(min_length=1, max_length=500)] | None = None
     serials: Annotated[list[Serial], Meta(min_length=1, max_length=500)] | None = None
+    instructions: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
+    link: Link | None = None
 
     def subject(self) -> str:
         """The lot's link when it is one lot, the product's otherwise."""

@@ -4,8 +4,8 @@ One Lua call takes a snapshot of all that is mutable; what is immutable (stateme
 bytes. It concludes nothing: what it gathers is judged as if a stranger had sent it. State is never remembered.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any, TypeVar, cast
@@ -54,11 +54,11 @@ class _Snapshot:
     keyring: bytes
     product: ProductRecord | None
     recalls: tuple[tuple[bytes, bytes], ...]
-    batch: BatchRecord | None
-    standing: Standing | None
-    bucket: bytes | None
-    siblings: tuple[bytes, ...]
-    signing: tuple[tuple[bytes, bytes], ...]  # the batches whose pack key may have signed the code
+    batch: BatchRecord | None = None
+    standing: Standing | None = None
+    bucket: bytes | None = None
+    siblings: tuple[bytes, ...] = ()
+    signing: tuple[tuple[bytes, bytes], ...] = ()  # the batches whose pack key may have signed the code
 
 
 class Gatherer:
@@ -79,9 +79,10 @@ class Gatherer:
         self._chains: tuple[bytes, dict[bytes, tuple[bytes, ...]]] = (b"", {})
 
     def gather(self, identity: Identity, now: int, since: int | None = None, member: str | None = None) -> Evidence:
-        """Everything known of a pack that carries all four elements, answered at `now`; `since` asks for the proof of
-        growth from a smaller checkpoint. `member` is the professional who asks, proven: they are shown what they signed
-        themselves, and told of a serial that is known otherwise. Raises NotReady, or redis.RedisError."""
+        """Everything known of a pack that carries all four elements, or of the product and lot of a box that carries no
+        serial, answered at `now`; `since` asks for the proof of growth from a smaller checkpoint. `member` is the
+        professional who asks, proven: they are shown what they signed themselves, and told of a serial that is known
+        otherwise. Raises NotReady, or redis.RedisError."""
         return self._settled(lambda: self._gather(identity, now, since, member))
 
     def gather_lot(self, gtin: str, batch: str, since: int | None = None) -> Evidence | None:
@@ -98,7 +99,7 @@ class Gatherer:
         raise NotReady("the ledger is changing faster than it can be read")
 
     def _gather(self, identity: Identity, now: int, since: int | None, member: str | None) -> Evidence:
-        seen = self._snapshot(identity)
+        seen = self._snapshot(identity) if identity.serial is not None else self._unnumbered(identity)
         proof, state = self._issue(identity, seen)
         if state == "unknown" and member is not None and self._known_otherwise(identity):
             state = "mismatch"
@@ -134,17 +135,9 @@ class Gatherer:
         keys = layout.scanned(*lot, serial, own.hint if own else b"")
         row = cast(list[Any], self._script(keys=keys, args=[hint, layout.buckets(*lot)]))
         checkpoint, projected, keyring, product, whole, issued, of_lot, steps, bucket, path, signing = row
-        note = notes.open(checkpoint, self.policy) if checkpoint else None
-        if note is None or projected is None or int.from_bytes(projected, "big") != note.size:
-            raise NotReady("the ledger is not ready to answer: nothing published, or its projection is being rebuilt")
-        recalls = [cbor2.loads(value) for value in (whole, of_lot) if value is not None]
         record = BatchRecord(*cbor2.loads(issued)) if issued else None
-        return _Snapshot(
-            checkpoint=checkpoint,
-            note=note,
-            keyring=keyring or b"",
-            product=ProductRecord(*cbor2.loads(product)) if product else None,
-            recalls=tuple((row[1], row[2]) for rows in recalls for row in rows),
+        return replace(
+            self._product(checkpoint, projected, keyring, product, (whole, of_lot)),
             batch=record,
             standing=standing(record, steps) if record else None,
             bucket=bucket,
@@ -152,9 +145,33 @@ class Gatherer:
             signing=tuple((row[1], row[2]) for row in cbor2.loads(signing)) if signing else (),
         )
 
+    def _unnumbered(self, identity: Identity) -> _Snapshot:
+        """The snapshot for a box without a serial, all that is mutable in one read. Whether its lot was ever issued is
+        not looked at: an unknown lot and a known one are answered alike."""
+        keys = layout.unnumbered(identity.gtin or "", identity.batch or "")
+        checkpoint, projected, keyring, product, *recalls = cast(list[Any], self.client.mget(keys))
+        return self._product(checkpoint, projected, keyring, product, recalls)
+
+    def _product(
+        self, checkpoint: Any, projected: Any, keyring: Any, product: Any, recalls: Iterable[bytes | None]
+    ) -> _Snapshot:
+        """The part of a snapshot that is not about one pack; raises NotReady."""
+        note = notes.open(checkpoint, self.policy) if checkpoint else None
+        if note is None or projected is None or int.from_bytes(projected, "big") != note.size:
+            raise NotReady("the ledger is not ready to answer: nothing published, or its projection is being rebuilt")
+        return _Snapshot(
+            checkpoint=checkpoint,
+            note=note,
+            keyring=keyring or b"",
+            product=ProductRecord(*cbor2.loads(product)) if product else None,
+            recalls=tuple((row[1], row[2]) for rows in recalls if rows is not None for row in cbor2.loads(rows)),
+        )
+
     def _issue(self, identity: Identity, seen: _Snapshot) -> tuple[SerialProof | None, str | None]:
         """The pack's serial proof and state. (None, None): not to be answered, the bucket is absent or disagrees with
         the root the maker signed; a serial slipped into Redis by hand ends here."""
+        if identity.serial is None:
+            return None, "no_serial"
         if seen.product is None:
             return None, "not_registered"
         batch, stands, serial = seen.batch, seen.standing, (identity.serial or "").encode()

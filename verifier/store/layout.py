@@ -89,6 +89,11 @@ def scanned(gtin: str, batch: str, serial: str, hint: bytes = b"") -> list[bytes
     ]
 
 
+def unnumbered(gtin: str, batch: str) -> list[bytes]:
+    """The keys of the snapshot about a box without a serial: the first of `scanned`, and its lot's recalls."""
+    return [*scanned(gtin, batch, "")[:5], lot(gtin, batch) + b"recalls"]
+
+
 def buckets(gtin: str, batch: str) -> bytes:
     """The prefix of a batch's bucket keys; the bucket's u32 follows."""
     return lot(gtin, batch) + b"b:"

@@ -38,6 +38,7 @@ ENROLLING = ("genesis", "member", "key")
 WHY = {"unknown_key": "missing_keys", "unknown_member": "missing_keys", "another_lot": "other_identity"}
 NEVER_ISSUED = ("unknown", "mismatch", "not_registered")  # the states of what no batch shown here can prove
 ONLINE = "online"
+LOT_CLEAR = frozenset({"no_serial", "expired"})  # nothing missing, nothing wrong, and no recall of any kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,8 @@ def judge_strictly(question: Question, evidence: Evidence | None, trust: Trust, 
     """As `judge`, letting a fault of our own through."""
     found = Findings()
     if short := _short(question.identity):
+        if short == "no_serial" and evidence is not None:
+            _weigh_lot(question, evidence, found, trust, now)
         found.codes.add(short)
     elif evidence is None:
         found.codes.add("unreached")
@@ -126,8 +129,18 @@ def _weigh(question: Question, evidence: Evidence, found: Findings, trust: Trust
         found.shown = _believe(evidence.statements, found.checkpoint, trust.genesis, about)
         found.codes |= found.shown.codes
         _answer(question, evidence, found, now, trust.max_age_s)
-        _signature(identity, found)
-        _issue(identity, evidence, found)
+        if identity.serial is not None:
+            _signature(identity, found)
+            _issue(identity, evidence, found)
+
+
+def _weigh_lot(question: Question, evidence: Evidence, found: Findings, trust: Trust, now: int) -> None:
+    """Add what the exhibits prove of a box that carries no serial: of its product and its lot. What answers about
+    something else, or not at all, leaves it as it was: nothing is known, but for the recalls shown and for a lie."""
+    _weigh(question, evidence, found, trust, now)
+    if found.answer is None:
+        found.codes &= {"broken_evidence", "checkpoint_refused"}
+
 
 
 def _short(identity: Identity) -> str | None:
@@ -268,7 +281,7 @@ def _answer(question: Question, evidence: Evidence, found: Findings, now: int, m
     found.answered_by, found.by_maker = member.name, REGISTRY not in member.roles
     if body.identity != question.identity.digital_link():
         found.codes.add("other_identity")
-    elif body.time > now + SKEW_S:
+    elif body.time > now + SKEW_S or (body.state == "no_serial") != (question.identity.serial is None):
         found.codes.add("broken_evidence")
     else:
         found.answer = body
@@ -321,9 +334,7 @@ def _bad_facts(question: Question, found: Findings, now: int) -> None:
         if key is not None and key.compromised_since is not None and index >= key.compromised_since:
             codes.add("key_compromised")
     for recall in shown.recalls:
-        if recall.covers(identity.batch, identity.serial):
-            whole = "withdrawn" if recall.batches is None else "recall_patient"
-            codes.add(whole if recall.depth == "patients" else "recall_pharmacy")
+        codes |= _recalled(recall, identity)
     if identity.gtin is not None and identity.expiry is not None:  # the code says it itself, whatever is known of it
         today = datetime.fromtimestamp(now, UTC).date()
         if expires_on(identity.expiry, today) < today:
@@ -369,9 +380,23 @@ def _unknown(question: Question, found: Findings, state: str) -> str:
     return "unknown_confirmed" if question.reads > 1 and found.by_maker else "unknown"
 
 
+def _recalled(recall: Recall, identity: Identity) -> set[str]:
+    """What a recall of this product says of the box. Where it names serials and the box carries none, the box may be
+    one of them."""
+    if recall.covers(identity.batch, identity.serial):
+        code = "withdrawn" if recall.batches is None else "recall_patient"
+    elif identity.serial is None and identity.batch in (recall.batches or ()):
+        code = "recall_some"
+    else:
+        return set()
+    return {code if recall.depth == "patients" else "recall_pharmacy"}
+
+
 def _conclude(question: Question, found: Findings, now: int) -> Verdict:
     """Genuine only if nothing is missing and nothing is wrong; then the three answers and the facts to show."""
     answer, checkpoint = found.answer, found.checkpoint
+    if answer is not None and answer.state == "no_serial" and question.identity.batch and found.codes <= LOT_CLEAR:
+        found.codes.add("lot_not_recalled")
     sound = not any(REASONS[code].outcome == "unverified" for code in found.codes)
     if sound and answer is not None and answer.state == "active":
         clean = {"genuine", "not_recorded"} if question.viewer == PATIENT else {"genuine"}

@@ -111,26 +111,29 @@ class Desk:
         if isinstance(seen, Miss):
             return self._miss(seen, now, asker.viewer)
         question = Question(seen.identity, asker.viewer, asker.reads, asker.member, asker.bought)
-        evidence = self.evidence(seen.identity, asker=asker) if complete(seen.identity) else None
+        evidence = self.evidence(seen.identity, asker=asker) if answerable(seen.identity) else None
         return judge(question, evidence, self.trust, now)
 
     def evidence(self, identity: Identity, since: int | None = None, asker: Asker = ANYBODY) -> Evidence:
-        """The evidence of a pack, as the one who asks may have it; raises NotReady, redis.RedisError, or Problem to one
-        who guesses at its GTIN."""
+        """The evidence of what is `answerable`, as the one who asks may have it; raises NotReady, redis.RedisError, or
+        Problem to one who guesses at serials of its GTIN."""
+        if identity.serial is None:  # there is nothing to guess at: every lot is answered alike
+            return self.gatherer.gather(identity, self.clock(), since, asker.member)
         self.limits.guess(identity.gtin or "")
         found = self.gatherer.gather(identity, self.clock(), since, asker.member)
         if found.serial is None and _unknown(found.answer):
             self.limits.missed(identity.gtin or "")
         return found
 
-    def proof(self, identity: Identity, since: int | None, asker: Asker = ANYBODY) -> Evidence:
-        """The evidence of a pack, or of a lot where the identity is one's; raises Problem for a lot nobody issued."""
-        if identity.serial is not None:
+    def proof(self, identity: Identity, since: int | None, whole_lot: bool, asker: Asker = ANYBODY) -> Evidence:
+        """The evidence of a box; of `whole_lot`, what holds for each of its packs; raises Problem for a lot nobody
+        issued."""
+        if not whole_lot:
             return self.evidence(identity, since, asker)
         gtin, batch = identity.gtin or "", identity.batch or ""
         found = self.gatherer.gather_lot(gtin, batch, since)
         if found is None:
-            told = {"value": identity.class_link(), "expected": "an issued lot", "found": "no such lot"}
+            told = {"value": f"(01){gtin}(10){batch}", "expected": "an issued lot", "found": "no such lot"}
             raise Problem("lot_unknown", 404, f"No lot {batch} of {gtin} was issued.", **told)
         return found
 
@@ -143,14 +146,14 @@ class Desk:
         return verdict
 
     def thing(self, text: str, symbology: str | None) -> Identity:
-        """What evidence can be about: a pack named by all four elements, or a lot; raises IdentityError or Problem."""
+        """What a text names that evidence can be about (`answerable`); raises IdentityError or Problem."""
         seen = self.sight_text(text, symbology)
         if isinstance(seen, Miss):
             raise seen.error or MISSES[seen.code](seen)
-        if not complete(seen.identity) and not is_lot(seen.identity):
-            expected = "a lot's (01) and (10), or a pack's GTIN (01), lot (10), expiry (17) and serial (21)"
+        if not answerable(seen.identity):
+            expected = "a GTIN (01), and lot (10) and expiry (17) where there is a serial (21)"
             found = " ".join(label for label, _ in seen.identity.human())
-            detail = f"Evidence is of a lot or a pack; this code does not name one: expected {expected}, found {found}."
+            detail = f"Evidence is about one box, and this code does not name one: expected {expected}, found {found}."
             raise Problem("incomplete", 422, detail, value=text[:200], expected=expected, found=found)
         return seen.identity
 
@@ -199,20 +202,16 @@ def told() -> Iterator[None]:
         raise of(fault) from fault
 
 
-def complete(identity: Identity) -> bool:
-    """Whether an identity carries all four elements of a pack."""
-    return None not in (identity.gtin, identity.batch, identity.serial, identity.expiry)
+def answerable(identity: Identity) -> bool:
+    """Whether evidence can be about it: a pack by all four elements, or a box that carries no serial."""
+    whole = None not in (identity.batch, identity.serial, identity.expiry)
+    return identity.gtin is not None and (whole or identity.serial is None)
 
 
 def _unknown(answer: bytes | None) -> bool:
     """Whether an answer says that no such pack was issued, or not so."""
     body = body_of(read(answer)) if answer is not None else None
     return isinstance(body, Answer) and body.state in ("unknown", "mismatch")
-
-
-def is_lot(identity: Identity) -> bool:
-    """Whether an identity names a lot and none of its packs."""
-    return identity.gtin is not None and identity.batch is not None and identity.serial is None
 
 
 def trust_of(data: Path) -> Trust:

@@ -51,11 +51,13 @@ class Photo(Struct, frozen=True):
 
 
 class Asked(Code, frozen=True, forbid_unknown_fields=True):
-    """A pack's code, and the size of the checkpoint (`since`) from which the ledger's growth is to be proved. `viewer`
-    as for a scan: to a professional the evidence shows what they signed themselves."""
+    """A box's code, and the size of the checkpoint (`since`) from which the ledger's growth is to be proved. `viewer`
+    as for a scan: to a professional the evidence shows what they signed themselves. Of a `whole_lot`, the evidence
+    holds for each of its packs that carries its own signature, and answers for none."""
 
     since: Annotated[int, Meta(ge=0, lt=MAX_INT)] | None = None
     viewer: Viewer | None = None
+    whole_lot: bool = False
 
 
 @blueprint.post("/api/scan")
@@ -74,11 +76,10 @@ def scan() -> Response:
 
 @blueprint.post("/api/evidence")
 def evidence() -> Response:
-    """The evidence about {"text", "symbology", "since", "viewer"}, a pack or a lot, as a proof file
-    (verdict/evidence)."""
+    """The evidence about {"text", "symbology", "since", "viewer", "whole_lot"} as a proof file (verdict/evidence)."""
     sent = asked(Asked)
     who = asker(sent.viewer)
-    proof = files.encode(desk().proof(desk().thing(sent.text, sent.symbology), sent.since, who))
+    proof = files.encode(desk().proof(desk().thing(sent.text, sent.symbology), sent.since, sent.whole_lot, who))
     answer = Response(proof, content_type="application/probatum.evidence+cbor")
     answer.headers["Cache-Control"] = "no-store"
     return answer

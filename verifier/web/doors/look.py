@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 
 from scanner.decode import MATRIX
 from scanner.sighting import Miss, Sighting
-from verifier.web.desk import complete, desk, told
+from verifier.web.desk import answerable, desk, told
 from verifier.web.doors.api import no_store, photo
 
 blueprint = Blueprint("look", __name__)
@@ -24,16 +24,17 @@ def look() -> Response:
 
 
 def shown(seen: Sighting | Miss) -> dict[str, Any]:
-    """{"seen", "codes": [{"format", "corners"}]}. `seen` is "pack" for a code that names one, "stripes" for a retail
-    code alone, "part" for less than a pack, or why there is none (sighting.MISSES). Corners are pixels [x, y] of the
-    frame, clockwise from the code's own top left; the code that counts stands first."""
+    """{"seen", "codes": [{"format", "corners"}]}. `seen` is "pack" for a code that names one, or the lot of a box
+    without a serial, "stripes" for a retail code alone, "part" for less, or why there is none (sighting.MISSES).
+    Corners are pixels [x, y] of the frame, clockwise from its own top left; the code that counts stands first."""
     if isinstance(seen, Miss):
         what, symbols = seen.code, seen.symbols
     else:
         first = () if seen.symbol is None else (seen.symbol,)
         symbols = (*first, *seen.others)
         stripes = not any(symbol.format in MATRIX for symbol in symbols)
-        what = "pack" if complete(seen.identity) else "stripes" if stripes else "part"
+        named = seen.identity.batch is not None and answerable(seen.identity)
+        what = "pack" if named else "stripes" if stripes else "part"
     return {
         "seen": what,
         "codes": [{"format": symbol.format, "corners": [list(at) for at in symbol.position]} for symbol in symbols],

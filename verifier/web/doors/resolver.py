@@ -33,7 +33,7 @@ from verifier.web import links
 from verifier.web.doors.api import desk, no_store
 from verifier.web.pages.blueprint import finish
 from verifier.web.pages.problems import prefers_page, words_of
-from verifier.web.pages.scan import verdict_page
+from verifier.web.pages.scan import typed, verdict_page
 from verifier.web.problem import Problem, of
 from verifier.web.words import language
 
@@ -156,11 +156,6 @@ def _verdict(identity: Identity) -> Response:
     if _wanted() == JSON:
         return no_store(verdict)
     return finish(make_response(verdict_page(verdict, typed(identity))))
-
-
-def typed(identity: Identity) -> str:
-    """The text by which the same verdict can be asked for again: every element of it."""
-    return "".join(f"({ai}){value.replace('(', chr(92) + '(')}" for ai, value in identity.elements)
 
 
 def _linkset(identity: Identity) -> Response:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import render_template, request
 
+from verifier.identity import Identity, parse_text
 from verifier.web.pages.blueprint import again, checks, pages
 from verifier.web.problem import Problem
 from verifier.web.words import expiry, language
@@ -26,20 +27,37 @@ def home() -> str:
 @pages.post("/")
 def scan() -> str:
     """The verdict on the form's `image` or `text`."""
-    typed = request.form.get("text", "").strip()
+    text, lot = request.form.get("text", "").strip(), request.form.get("lot", "")
     data = next((photo for file in request.files.getlist("image") if (photo := file.read())), b"")
-    if len(typed) > TYPED_LIMIT:
-        found = f"{len(typed)} characters"
+    if len(text) + len(lot) > TYPED_LIMIT:
+        found = f"{len(text) + len(lot)} characters"
         raise Problem("too_large", 413, "Too long.", expected=f"at most {TYPED_LIMIT} characters", found=found)
     if data:
         return verdict_page(checks().check_photo(data, language()))
-    if typed:
-        return verdict_page(checks().check_text(typed, None, language()), typed)
+    text = with_lot(text, lot) if lot.strip() else text
+    if text:
+        return verdict_page(checks().check_text(text, None, language()), text)
     raise Problem("empty", 422, "The form is empty.", expected="a photo or a text", found="neither")
 
 
-def verdict_page(verdict: dict[str, Any], typed: str | None = None) -> str:
-    """The page of a verdict as JSON (verdict.to_json): its gravest reason fills the first screen. `typed` is the text
+def with_lot(text: str, lot: str) -> str:
+    """The text of a box whose lot somebody read off it; raises IdentityError. Blanks in it only space it out, and who
+    typed no capital at all used a phone's small letters: a lot missed by its case would hide its recall.
+
+    >>> with_lot("03400930000120", " ab 12(c "), with_lot("(01)03400930000120", "aB")
+    ('(01)03400930000120(10)AB12\\\\(C', '(01)03400930000120(10)aB')
+    """
+    lot = "".join(lot.split())
+    return typed(Identity((*parse_text(text).elements, ("10", lot.upper() if lot == lot.lower() else lot))))
+
+
+def typed(identity: Identity) -> str:
+    """The text by which the same verdict can be asked for again: every element of it."""
+    return "".join(f"({ai}){value.replace('(', chr(92) + '(')}" for ai, value in identity.elements)
+
+
+def verdict_page(verdict: dict[str, Any], text: str | None = None) -> str:
+    """The page of a verdict as JSON (verdict.to_json): its gravest reason fills the first screen. `text` is the text
     it was asked with, if it was."""
     identity = verdict["identity"]
     human = sorted(identity["human"], key=lambda row: _printed(row[0])) if identity else []
@@ -57,10 +75,18 @@ def verdict_page(verdict: dict[str, Any], typed: str | None = None) -> str:
         reason=verdict["reasons"][0],
         rows=rows,
         facts=[(ai, reading or value) for ai, value, reading in rows if ai in ("10", "17")],
-        again=again(typed or (link if whole else None)),
+        again=again(text or (link if whole else None)),
         code=shlex.quote(link) if link and verdict["ledger"] else None,
+        ask_lot=link if identity and asks_lot(verdict) else None,
+        lot_clear=next((row for row in verdict["reasons"] if row["code"] == "lot_not_recalled"), None),
         server=shlex.quote(request.host_url.rstrip("/")),
     )
+
+
+def asks_lot(verdict: dict[str, Any]) -> bool:
+    """Whether a lot would say more: nothing is wrong, and the box carries neither serial nor lot."""
+    codes = {row["code"] for row in verdict["reasons"]}
+    return verdict["outcome"] == "unverified" and "no_serial" in codes and not verdict["identity"]["batch"]
 
 
 def _printed(label: str) -> int:
