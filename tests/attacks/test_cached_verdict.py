@@ -13,7 +13,10 @@ from house import House
 from verifier.statements.recall import Recall
 from verifier.web.desk import Desk
 
-KEEPABLE = {"/static/", "/entries/", "/checkpoint", "/healthz", "/readyz", "/demo/", "/manifest", "/sw.js", "/icon"}
+KEEPABLE = {
+    "/static/", "/entries/", "/checkpoint", "/tile/", "/.well-known/", "/healthz", "/readyz", "/demo/", "/manifest",
+    "/sw.js", "/icon",
+}  # fmt: skip
 """What is no verdict: immutable bytes, a public note checked by its signature, images, health."""
 
 

@@ -281,14 +281,15 @@ def test_a_tile_of_another_length_is_named(
     assert found["fault"]["expected"] == f"{length} bytes"
 
 
-@pytest.mark.parametrize("leaf", [None, "0", "99999", "x", "+5"])
+@pytest.mark.parametrize("leaf", [None, "0", "99999", "x", "+5", "5\x1b[2Jall agree"])
 def test_a_statement_under_another_number_is_named(
     crooked: tuple[Crooked, str], trust_file: Path, leaf: str | None
 ) -> None:
     headers = [("Probatum-Leaf", leaf)] if leaf is not None else []
     path = statement(crooked[0].wide, "recall")
     code, found = told(crooked, trust_file, at(path, lambda said: (said[0], headers, said[2])))
-    assert (code, found["fault"]["url"], found["fault"]["found"]) == (1, f"{crooked[1]}/{path}", str(leaf))
+    said = str(leaf).replace("\x1b", "\\x1b")  # nothing that a terminal would obey
+    assert (code, found["fault"]["url"], found["fault"]["found"]) == (1, f"{crooked[1]}/{path}", said)
 
 
 def test_a_hidden_genesis_and_a_hidden_key(crooked: tuple[Crooked, str], trust_file: Path) -> None:

@@ -482,3 +482,9 @@ def test_the_root_is_the_name_that_was_set(demo_house: House) -> None:
         assert roots == ["https://box.example", "http://box.example:8443", "http://127.0.0.1:8000"]
     finally:
         house.app.extensions["probatum"] = desk
+
+
+def test_no_resolver_before_there_is_a_ledger(house: House) -> None:
+    house.store.flushall()
+    for path in ("/.well-known/gs1resolver", f"/01/{WITHOUT}/10/A/21/B?17=280131"):
+        assert_problem(get(house, path), 503, "not_ready")

@@ -23,11 +23,20 @@ class Lied(Exception):
 
     def __init__(self, path: str, offset: int | None, expected: object, found: object) -> None:
         super().__init__(path, offset, expected, found)
-        self.path, self.offset, self.expected, self.found = path, offset, str(expected)[:300], str(found)[:300]
+        self.path, self.offset, self.expected, self.found = path, offset, _plain(expected), _plain(found)
 
     def __str__(self) -> str:
         where = self.path if self.offset is None else f"{self.path}, byte {self.offset}"
         return f"{where}: expected {self.expected}, found {self.found}"
+
+
+def _plain(said: object) -> str:
+    """At most 300 characters, none of which a terminal obeys: a stranger may have written them.
+
+    >>> _plain("\\x1b[2Jall agree")
+    '\\\\x1b[2Jall agree'
+    """
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(said)[:300])
 
 
 class Unreached(Exception):

@@ -70,8 +70,11 @@ for key in KEYS:
 @blueprint.get("/.well-known/gs1resolver")
 def description() -> Response:
     """The resolver description file (standard, section 3)."""
-    genesis = body_of(read((desk().settings.data / "genesis.cose").read_bytes()))
-    assert isinstance(genesis, Genesis)  # noqa: S101 - the file that this house was founded on
+    leaf = desk().gatherer.log.leaf(desk().gatherer.genesis)
+    if leaf is None:
+        raise Problem("not_ready", 503, "Nothing is published yet.")
+    genesis = body_of(read(leaf[1]))
+    assert isinstance(genesis, Genesis)  # noqa: S101 - leaf 0, named by our own trust
     fields = {
         "name": "Probatum",
         "resolverRoot": root(),
