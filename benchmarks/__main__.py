@@ -5,12 +5,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import offline, registering, scanning, serials
+from benchmarks import offline, registering, scanning, serials, signing
 from benchmarks.figures import Figure, show
 
 PARTS: dict[str, Callable[[Path], list[Figure]]] = {
     "scan": scanning.figures,
     "serials": serials.figures,
+    "sign": signing.figures,
     "register": registering.figures,
     "offline": offline.figures,
 }

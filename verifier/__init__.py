@@ -1,10 +1,12 @@
 """The map of the house: each room is named by the question it answers, and has its own law on its door.
 
     identity/    PURE     what does the code say?              gs1, digital_link, sent, text -> Identity; national
-    statements/  PURE     who signed what?                     envelope, kinds (the table), a body a file, serials
+    statements/  PURE     who signed what?                     envelope, kinds (the table), a body a file, serials,
+                                                                pack_signature
     ledger/      PURE     what cannot be unsaid?               merkle, tiles, note, checkpoint, policy, proof
     custody/     PURE     what may happen to a thing?          transitions (the table), history
-    state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys, pack, parties
+    state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys, pack, pack_keys,
+                                                                parties
     verdict/     PURE     what does it mean?                   evidence, trust, reasons, viewers (tables), judge
     labels/               what is printed?                     symbol, label
     store/       REDIS    what is kept?                        layout (every key), log, projection, gather

@@ -9,13 +9,14 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from forge import event_of, trust, verdict
-from house import House
+from forge import Forger, answer_of, event_of, trust, verdict
+from house import House, with_element
 
 from scanner.check import check
 from scanner.decode import decode
 from scanner.photo import read_photo
 from scanner.sighting import Sighting, sight
+from verifier.identity import Identity
 from verifier.statements.recall import Recall
 from verifier.verdict.evidence import Evidence, encode
 from verifier.verdict.judge import Question, judge
@@ -57,6 +58,26 @@ def test_with_another_packs_proof_it_is_not_verified_either(world: House) -> Non
     found = check(seen, encode(world.desk.evidence(neighbour)), trust(world), world.clock())
     assert found.outcome == "unverified"
     assert found.reasons[0] in ("other_identity", "broken_evidence")
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_an_answer_about_the_lot_says_nothing_of_the_copy(world: House, dated: bool) -> None:
+    """The node answers that the lot is not recalled: of this box nothing is known all the same."""
+    pack, node = copied(world, 0).identity, Forger(world)
+    elements = tuple(e for e in pack.elements if e[0] in (("01", "10", "17") if dated else ("01", "10")))
+    said = {"identity": Identity(elements).digital_link(), "state": "no_serial", "custody": [], "withheld": []}
+    lot = replace(lot_evidence(world), answer=world.desk.evidence(pack).answer)
+    evidence = node.remake(lot, **said)
+    found = verdict(world, pack, evidence)
+    assert (found.outcome, found.reasons) == ("unverified", ("signed_only", "missing_state"))
+    assert found.custody == ()
+    more = node.remake(lot, **said, applies=sorted([*answer_of(evidence).applies, bytes(32)]))
+    assert verdict(world, pack, more).reasons == ("signed_only", "missing_state", "missing_recalls")
+    other = with_element(Identity(elements), "10", "OTHER")
+    lie = node.remake(lot, **said | {"identity": other.digital_link()})
+    assert verdict(world, pack, lie).reasons == ("other_identity", "signed_only")
+    lie = node.remake(lot, **said | {"state": "active"})  # which no lot is
+    assert verdict(world, pack, lie).reasons == ("broken_evidence", "signed_only")
 
 
 @pytest.mark.parametrize("viewer", ["patient", "pharmacy"])

@@ -14,7 +14,7 @@ another consortium, so run it when the format or the law changes, not otherwise.
 
 import json
 import tempfile
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any
 from forge import Case, Forger, answer_of, cases_of, event_of, key_statement, signed, trust
 from house import House, with_element
 
+from verifier.demo import carrying
 from verifier.identity import Identity, parse_text
 from verifier.ledger.note import VerifierKey
 from verifier.ledger.policy import Policy
@@ -41,6 +42,7 @@ from verifier.verdict.verdict import Verdict, plain, utc
 
 FILE = Path(__file__).with_name("vectors.json")
 ABOUT = "Verdict vectors: question, evidence, trust and now in; outcome, reasons (gravest first), answers, as_of out."
+ORDER = 2**252 + 27742317777372353535851937790883648493  # L of edwards25519
 FLIPS = 24
 CUTS = (0, 1, 100, 1000)
 SAME_NAME = KeyFile("registre-labo", bytes([5]) * 32)
@@ -99,6 +101,7 @@ def rows_of(house: House) -> Iterator[Row]:
     yield from _poorer(row, active, cases)
     yield from _timed(row, active, believed, now, node)
     yield from _forged(row, active, house, node)
+    yield from _signed(row, cases["signed"], house, node)
     data = files.encode(active.evidence)
     for n in range(FLIPS):
         at = (2 * n + 1) * len(data) // (2 * FLIPS)
@@ -213,6 +216,54 @@ def _forged(row: Make, active: Case, house: House, node: Forger) -> Iterator[Row
     yield row("answer/names-less", active, node.remake(whole, applies=answer_of(whole).applies[1:]))
     yield row("answer/supplied-and-disputed", active, node.remake(whole, state="supplied", disputes=2))
     yield row("checkpoint/by-another", active, replace(node.remake(whole), checkpoint=node.note(bytes(32))))
+
+
+def _signed(row: Make, case: Case, house: House, node: Forger) -> Iterator[Row]:
+    """Packs that carry (91) and (92): right, wrong, and another scheme's; with their evidence, their lot's, less."""
+    pack, lot = case.identity, house.world.lots["signed"]
+    whole, of_lot = case.evidence, house.desk.gatherer.gather_lot(lot.gtin, lot.batch)
+    hint, signature = pack.get("91") or "", pack.get("92") or ""
+    other = "B" if signature[0] == "A" else "A"
+    codes = {
+        "right": pack,
+        "absent": parse_text(pack.digital_link()),
+        "a-character-changed": carrying(pack, hint, other + signature[1:]),
+        "zeros": carrying(pack, hint, "A" * 86),
+        "s-plus-l": carrying(pack, hint, _malleated(signature)),
+        "another-packs": carrying(pack, hint, house.world.pack("signed", 1).get("92") or ""),
+        "date-changed": with_element(pack, "17", "491231"),
+        "lot-changed": with_element(pack, "10", "AX26K1"),
+        "serial-changed": with_element(pack, "21", "NEVERISSUED00"),
+        "unknown-hint": carrying(pack, "AAAAAAAA", signature),
+        "another-spelling": carrying(pack, hint, _respelt(signature)),
+        "another-scheme": carrying(pack, "EE08", "dGVzdA=="),
+    }
+    for name, identity in codes.items():
+        asked = replace(case, identity=identity)
+        yield row(f"signed/{name}", asked, house.desk.evidence(identity))
+        yield row(f"signed-lot/{name}", asked, of_lot)
+    yield row("signed/without-answer", case, replace(whole, answer=None))
+    yield row("signed/without-serial", case, replace(whole, serial=None))
+    yield row("signed/without-both", case, replace(whole, answer=None, serial=None))
+    yield row("signed/anothers-evidence", case, house.desk.evidence(house.world.pack("signed", 1)))
+    maker = house.key("laboratoires-aubrac")
+    end = key_statement(maker, maker.public, "revoked", compromised_since=0)
+    grown = node.grown(end).remake(whole, end)
+    yield row("signed/key-compromised", case, grown)
+    yield row("signed-lot/key-compromised", case, replace(grown, answer=None, serial=None))
+
+
+def _malleated(text: str) -> str:
+    """The signature with L added to its S (RFC 8032 5.1.7 refuses it)."""
+    data = urlsafe_b64decode(text + "==")
+    scalar = int.from_bytes(data[32:], "little") + ORDER
+    return urlsafe_b64encode(data[:32] + scalar.to_bytes(32, "little")).rstrip(b"=").decode()
+
+
+def _respelt(text: str) -> str:
+    """The same bytes in another spelling: a spare bit of the last character set."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return text[:-1] + alphabet[alphabet.index(text[-1]) | 1]
 
 
 def vectors(rows: list[Row]) -> dict[str, Any]:

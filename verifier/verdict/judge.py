@@ -279,19 +279,33 @@ def _answer(question: Question, evidence: Evidence, found: Findings, now: int, m
         found.codes.add(_why(fault))
         return
     found.answered_by, found.by_maker = member.name, REGISTRY not in member.roles
-    if body.identity != question.identity.digital_link():
+    whole = body.identity == question.identity.digital_link()
+    if not whole and body.identity not in _lot_links(question.identity):
         found.codes.add("other_identity")
-    elif body.time > now + SKEW_S or (body.state == "no_serial") != (question.identity.serial is None):
+        return
+    unnumbered = question.identity.serial is None or not whole
+    if body.time > now + SKEW_S or (body.state == "no_serial") != unnumbered:
         found.codes.add("broken_evidence")
-    else:
+        return
+    if whole:
         found.answer = body
-        if body.time + max_age_s < now:
-            found.codes.add("stale")
-        # Of what the answer withholds, the asker may hold what they signed themselves: this pack's events, no others.
-        own = {one.id for one in found.shown.events if one.about(question.identity)} & set(body.withheld)
-        shown = found.shown.ids - own
-        if set(body.applies) != shown:
-            found.codes.add("missing_recalls" if set(body.applies) > shown else "broken_evidence")
+    else:
+        found.codes.add("missing_state")  # it answers for the lot's recalls, and not for this pack
+    if body.time + max_age_s < now:
+        found.codes.add("stale")
+    # Of what the answer withholds, the asker may hold what they signed themselves: this pack's events, no others.
+    own = {one.id for one in found.shown.events if one.about(question.identity)} & set(body.withheld)
+    shown = found.shown.ids - own
+    if set(body.applies) != shown:
+        found.codes.add("missing_recalls" if set(body.applies) > shown else "broken_evidence")
+
+
+def _lot_links(pack: Identity) -> tuple[str, ...]:
+    """The links of the lot that a pack is of, with its expiry and without; none of what is no pack."""
+    if pack.serial is None:
+        return ()
+    rest = tuple(element for element in pack.elements if element[0] not in ("17", "21"))
+    return tuple(Identity(rest + dated).digital_link() for dated in ((("17", pack.expiry or ""),), ()))
 
 
 def _signature(identity: Identity, found: Findings) -> None:
