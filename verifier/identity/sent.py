@@ -2,8 +2,8 @@
 
 A server may hand over the path percent-decoded (PEP 3333), and then nobody sees whether a slash parted two elements or
 stood in a value as %2F. The rule of this door: read as sent where that is known; else with as many elements as the
-slashes can part, and refused where that leaves two readings. So a value decoded on the way may hold a slash, but one
-that itself spells elements, such as a lot "A/21/B", reads as these elements.
+slashes can part, and refused where that leaves two readings, or an AI with a value inside another value. So a value
+decoded on the way may hold a slash; but a lot "A/21/B" reads as lot and serial, and a serial "A/10/B" is refused.
 
 >>> parse_decoded("/01/09521234000013/21/A/B").serial
 'A/B'
@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 from urllib.parse import quote
 
-from .ai import KEYS
+from .ai import KEYS, TABLE
 from .digital_link import WHAT, parse
 from .errors import IdentityError
 from .identity import STEM, Identity
@@ -38,6 +38,8 @@ def parse_decoded(path: str, query: str = "") -> Identity:
     try:
         return parse(_uri(_encoded(segments), query))  # with every slash between elements there is but one
     except IdentityError as refused:
+        if len(segments) % 2 == 0 and all(ai in TABLE for ai in segments[::2]):
+            raise  # elements all through, though not as they should be
         fault = refused
     for readings in _readings(path, segments):
         found = {identity for one in readings if (identity := _try(one, query)) is not None}
@@ -61,6 +63,8 @@ def _readings(path: str, segments: Sequence[str]) -> Iterator[list[str]]:
 def _parted(segments: Sequence[str], places: Sequence[int]) -> Iterator[str]:
     """The path whose qualifiers stand at these places; and the same without a slash at its end."""
     runs = [segments[start:stop] for start, stop in pairwise((0, *places, len(segments)))]
+    if any(part in TABLE for run in runs for part in run[2:-1]):
+        return  # whoever reads each slash as sent sees an element there
     path = _encoded([part for ai, *value in runs for part in (ai, "/".join(value))])
     yield path
     if path.endswith("%2F"):

@@ -19,10 +19,9 @@ from scanner.sighting import Sighting
 from verifier.identity import Identity, IdentityError
 from verifier.identity.ai import KEYS
 from verifier.identity.sent import parse_decoded, parse_sent
-from verifier.ledger.encoding import LedgerError
 from verifier.state.replay import Projected, product_record
 from verifier.statements.envelope import read
-from verifier.statements.errors import Refused
+from verifier.statements.errors import StatementError
 from verifier.statements.genesis import Genesis
 from verifier.statements.kinds import body_of
 from verifier.statements.product import Product
@@ -190,6 +189,6 @@ def _product(identity: Identity) -> Product | None:
         statement = read(leaf[1])
         signer(statement, leaf[0], Projected(directory))
         body = body_of(statement)
-    except (Refused, LedgerError):
+    except StatementError:
         return None
     return body if isinstance(body, Product) and body.gtin == identity.gtin else None
