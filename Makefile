@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make run` and `make test`. Only setting up and starting lives here.
 # PYTHON makes .venv once (`make clean` to choose another); PORT, PROBATUM_DATA and REDIS_URL reach the program as they
-# are; SERVE=... are words for `serve` itself, such as --allow-volatile.
+# are, LAN as PROBATUM_LAN; SERVE=... are words for `serve` itself, such as --allow-volatile.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -9,6 +9,10 @@ SUM     = $(shell cat $(1) | cksum | cut -d' ' -f1)
 RUNS   := $(VENV)/.runs-$(call SUM,requirements.txt)
 TESTS  := $(VENV)/.tests-$(call SUM,requirements.txt requirements-dev.txt)
 
+ifdef LAN
+export PROBATUM_LAN := $(LAN)
+endif
+
 .PHONY: help run dev test lint bench conformance shots clean redis browser
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -16,7 +20,7 @@ MAKEFLAGS += --no-print-directory
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-run: $(RUNS) redis ## set up, start everything with the demo consortium, say what to scan
+run: $(RUNS) redis ## set up and start everything with the demo consortium; with LAN=1, for phones too
 	@exec $(PY) -m verifier serve --demo $(SERVE)
 
 dev: $(RUNS) redis ## the same, started again whenever the code changes

@@ -135,3 +135,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Served"]:
 
     with Served(tmp_path_factory.mktemp("served") / "var") as served:
         yield served
+
+
+@pytest.fixture(scope="session")
+def lan_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Served"]:
+    """As `server`, and serving the phones of the local network."""
+    from served import Served
+
+    with Served(tmp_path_factory.mktemp("lan") / "var", PROBATUM_LAN="1") as served:
+        yield served

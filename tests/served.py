@@ -72,6 +72,14 @@ class Served:
             assert not late, self.log.read_text("utf-8")[-2000:]
             time.sleep(0.05)
 
+    def told(self, bound_s: float = BOUND_S) -> str:
+        """What the terminal shows, once it says how to stop."""
+        deadline = time.monotonic() + bound_s
+        while "  stop  Ctrl-C\n" not in (told := self.log.read_text("utf-8")):
+            assert time.monotonic() < deadline, told[-2000:]
+            time.sleep(0.05)
+        return told
+
     def ready(self) -> bool:
         """Whether `/readyz` is 200 now."""
         try:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from verifier.settings import Settings, SettingsError, from_env
+from verifier.settings import ROOT, Settings, SettingsError, from_env
 
 
 def test_an_empty_environment_serves_this_machine_alone() -> None:
@@ -22,6 +22,7 @@ def test_a_child_reads_back_what_its_parent_was_given(tmp_path: Path) -> None:
         "PROBATUM_HOSTS": "id.gs1.org, ID.example",
         "PROBATUM_WORKERS": "3",
         "PROBATUM_VAULT_KEY": "/media/key",
+        "PROBATUM_LAN": "192.168.1.20",
         "PROBATUM_LIMITS": "unix:///run/counters.sock",
         "PROBATUM_PROXIES": "1",
     }
@@ -38,6 +39,8 @@ def test_a_child_reads_back_what_its_parent_was_given(tmp_path: Path) -> None:
         ("PORT", "8_0", "a port between 1 and 65535"),
         ("PORT", "٨٠", "a port between 1 and 65535"),
         ("PROBATUM_WORKERS", "many", "a number of web workers between 1 and 64"),
+        ("PROBATUM_LAN", "yes", "1, or this machine's IPv4 address"),
+        ("PROBATUM_LAN", "fd00::2", "1, or this machine's IPv4 address"),
         ("REDIS_URL", "localhost:6379", "a URL beginning with redis://"),
         ("PROBATUM_LIMITS", "on", "a URL beginning with redis://"),
         ("PROBATUM_PROXIES", "-1", "a number of proxies between 0 and 9"),
@@ -59,3 +62,19 @@ def test_what_cannot_be_used_is_named(variable: str, value: str, expected: str) 
 )
 def test_the_base_url_is_one_a_browser_here_reaches(host: str, url: str) -> None:
     assert from_env({"PROBATUM_HOST": host}).base_url == url
+
+
+def test_the_local_network_is_served_only_when_asked() -> None:
+    found = from_env({"PROBATUM_LAN": "1"})
+    assert (found.host, found.lan, found.lan_port, found.base_url) == ("0.0.0.0", "1", 8443, "http://127.0.0.1:8000")  # noqa: S104
+    assert from_env(found.environment()) == found
+    assert from_env({"PROBATUM_LAN": "0"}) == from_env({})
+    assert from_env({"PROBATUM_LAN": "1", "PROBATUM_HOST": "127.0.0.1"}).host == "127.0.0.1"
+    with pytest.raises(SettingsError, match="PORT: expected a port between 1 and 65092, found '65093'"):
+        from_env({"PROBATUM_LAN": "1", "PORT": "65093"})
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    every = Settings(data=ROOT, lan="1", vault_key=ROOT, redis_url="redis://x", limits="off").environment()
+    assert [name for name in every if f"`{name}`" not in readme] == []

@@ -11,12 +11,17 @@ verifier.settings.SettingsError: PORT: expected a port between 1 and 65535, foun
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder of app.py and requirements.txt, from which children are started."""
 
-ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, never bound by default
+ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - bound only for the local network, when asked
+FIND = "1"
+"""PROBATUM_LAN: let the program find this machine's address."""
+TLS_ABOVE = 443
+"""The https port of the local network lies this far above PORT: 8000 and 8443."""
 
 
 class SettingsError(ValueError):
@@ -32,7 +37,8 @@ class Settings:
     """`data` is absolute; `redis_url` is None when the embedded server is wanted; `hosts` are the names whose
     GS1 Digital Links are ours to parse (they are never opened); `vault_key` is the vault's master key, None for the one
     beside the vault: a separate medium is better. `limits` is the Redis that counts scans and may forget, "off", or
-    None for the one that `serve` starts; `proxies` is how many servers in front tell whose address it is."""
+    None for the one that `serve` starts; `proxies` is how many servers in front tell whose address it is; `lan` is FIND
+    or this machine's IPv4 address where phones of the local network are served over https, else None."""
 
     data: Path
     port: int = 8000
@@ -43,6 +49,12 @@ class Settings:
     vault_key: Path | None = None
     limits: str | None = None
     proxies: int = 0
+    lan: str | None = None
+
+    @property
+    def lan_port(self) -> int:
+        """Where https listens for the local network."""
+        return self.port + TLS_ABOVE
 
     @property
     def base_url(self) -> str:
@@ -64,24 +76,28 @@ class Settings:
             found["PROBATUM_VAULT_KEY"] = str(self.vault_key)
         if self.limits is not None:
             found["PROBATUM_LIMITS"] = self.limits
+        if self.lan is not None:
+            found["PROBATUM_LAN"] = self.lan
         return found if self.redis_url is None else found | {"REDIS_URL": self.redis_url}
 
 
 def from_env(env: Mapping[str, str]) -> Settings:
     """Settings of `PORT`, `PROBATUM_DATA`, `REDIS_URL`, `PROBATUM_HOST`, `PROBATUM_HOSTS` (comma-separated),
-    `PROBATUM_WORKERS`, `PROBATUM_VAULT_KEY`, `PROBATUM_LIMITS` and `PROBATUM_PROXIES`; an absent or empty one takes its
-    default. Raises SettingsError."""
+    `PROBATUM_WORKERS`, `PROBATUM_VAULT_KEY`, `PROBATUM_LIMITS`, `PROBATUM_PROXIES` and `PROBATUM_LAN`; an absent or
+    empty one takes its default. Raises SettingsError."""
     vault_key, limits = env.get("PROBATUM_VAULT_KEY"), env.get("PROBATUM_LIMITS") or None
+    lan = _lan(env.get("PROBATUM_LAN") or "0")
     return Settings(
         data=_folder(env.get("PROBATUM_DATA") or "var"),
-        port=_whole(env, "PORT", 8000, 65535, "a port"),
+        port=_whole(env, "PORT", 8000, 65535 - (TLS_ABOVE if lan else 0), "a port"),
         redis_url=_redis_url("REDIS_URL", env.get("REDIS_URL") or None),
-        host=env.get("PROBATUM_HOST") or "127.0.0.1",
+        host=env.get("PROBATUM_HOST") or ("0.0.0.0" if lan else "127.0.0.1"),  # noqa: S104 - asked for
         hosts=_hosts(env.get("PROBATUM_HOSTS") or "id.gs1.org"),
         workers=_whole(env, "PROBATUM_WORKERS", 2, 64, "a number of web workers"),
         vault_key=Path(vault_key).expanduser().absolute() if vault_key else None,
         limits="off" if limits == "off" else _redis_url("PROBATUM_LIMITS", limits),
         proxies=_whole(env, "PROBATUM_PROXIES", 0, 9, "a number of proxies", lowest=0),
+        lan=lan,
     )
 
 
@@ -91,6 +107,15 @@ def _whole(env: Mapping[str, str], variable: str, default: int, highest: int, wh
     if not (text.isascii() and text.isdecimal() and lowest <= int(text[:9]) <= highest):
         raise SettingsError(variable, f"{what} between {lowest} and {highest}", text)
     return int(text)
+
+
+def _lan(text: str) -> str | None:
+    if text in ("0", FIND):
+        return None if text == "0" else FIND
+    try:
+        return str(IPv4Address(text))
+    except ValueError:
+        raise SettingsError("PROBATUM_LAN", "1, or this machine's IPv4 address on the local network", text) from None
 
 
 def _folder(text: str) -> Path:

@@ -1,4 +1,5 @@
-"""The house on one machine: Redis, one node, the web workers, in this order, and what to open once they answer.
+"""The house on one machine: Redis, one node, the web workers, in this order, and what to open once they answer. With
+PROBATUM_LAN, the same web workers once more over https, for phones.
 
 Which services there are and when each is ready stands here; how they are kept alive is supervise.py's matter.
 """
@@ -9,9 +10,11 @@ import functools
 import http.client
 import os
 import socket
+import ssl
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import redis
@@ -25,6 +28,10 @@ from verifier.store.embedded import VOLATILE, EmbeddedRedis
 from verifier.store.redis import StoreError, check_durable, connect, durability_faults
 from verifier.store.servers import find_servers
 
+if TYPE_CHECKING:
+    from verifier.commands.lan import Lan
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - where phones reach us, when asked
 SOURCES = ("app.py", "verifier/**/*.*", "scanner/**/*.*")
 
 
@@ -37,6 +44,8 @@ def command(settings: Settings, demo: bool, reload: bool, allow_volatile: bool) 
     """Start Redis (unless REDIS_URL is set), the node and the web workers; SIGTERM or Ctrl-C stops all cleanly."""
     try:
         check_port(settings.host, settings.port)
+        if settings.lan is not None:
+            check_port(EVERYWHERE, settings.lan_port, settings.port + 1)
         settings.data.mkdir(parents=True, exist_ok=True)
         held = hold(settings.data)
         try:
@@ -58,13 +67,18 @@ def serve(settings: Settings, *, demo: bool, reload: bool, allow_volatile: bool)
         counters = EmbeddedRedis(settings.data, None, "counters", VOLATILE)
         located = replace(located, limits=counters.url)
         services.append(counters)
-    services += [node(located, allow_volatile), web(located)]
+    lan = None
+    if settings.lan is not None:
+        from verifier.commands import lan as network  # only who serves phones pays for certificates
+
+        lan = network.ready(settings)
+    services += [node(located, allow_volatile), web(located), *([web(located, lan)] if lan else [])]
     changed = Changes(ROOT) if reload else None
     if demo:
         from verifier import demo as world  # only who asks for a world pays for its imports
 
         world.prepare(located)
-    Supervisor(services, say, changed).run(functools.partial(welcome, located, demo))
+    Supervisor(services, say, changed).run(functools.partial(welcome, located, demo, lan))
 
 
 def node(settings: Settings, allow_volatile: bool) -> Child:
@@ -73,13 +87,18 @@ def node(settings: Settings, allow_volatile: bool) -> Child:
     return Child(Process("node", argv, cwd=ROOT, env=environment(settings)), lambda: node_ready(settings))
 
 
-def web(settings: Settings) -> Child:
-    """Granian's workers, each with its own connections; they hold the answer key, never the log's."""
+def web(settings: Settings, lan: "Lan | None" = None) -> Child:
+    """Granian's workers, each with its own connections; they hold the answer key, never the log's. With `lan`, those
+    that phones reach over https."""
+    host, port = (EVERYWHERE, settings.lan_port) if lan else (settings.host, settings.port)
     argv = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--no-ws"]
     argv += ["--workers", str(settings.workers), "--blocking-threads", "4", "--workers-kill-timeout", "5"]
     # Its one warning is a false alarm at a clean stop: two threads of its own race to reap the same worker.
-    argv += ["--host", settings.host, "--port", str(settings.port), "--log-level", "error", "app:create_app"]
-    return Child(Process("web", argv, cwd=ROOT, env=environment(settings)), lambda: web_ready(settings))
+    argv += ["--host", host, "--port", str(port), "--log-level", "error"]
+    if lan:
+        argv += ["--ssl-certificate", str(lan.certificate), "--ssl-keyfile", str(lan.key)]
+    process = Process("https" if lan else "web", [*argv, "app:create_app"], cwd=ROOT, env=environment(settings))
+    return Child(process, lambda: web_ready(settings, lan))
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -98,10 +117,13 @@ def node_ready(settings: Settings) -> bool:
         client.close()
 
 
-def web_ready(settings: Settings) -> bool:
-    """Whether a worker answers 200 on /healthz."""
-    place = settings.base_url.removeprefix("http://")
-    with contextlib.closing(http.client.HTTPConnection(place, timeout=2)) as connection:
+def web_ready(settings: Settings, lan: "Lan | None" = None) -> bool:
+    """Whether a worker answers 200 on /healthz; over https, one that the authority vouches for."""
+    asked = http.client.HTTPConnection(settings.base_url.removeprefix("http://"), timeout=2)
+    if lan:
+        trusted = ssl.create_default_context(cafile=lan.authority)
+        asked = http.client.HTTPSConnection("127.0.0.1", settings.lan_port, timeout=2, context=trusted)
+    with contextlib.closing(asked) as connection:
         try:
             connection.request("GET", "/healthz")
             return connection.getresponse().status == http.HTTPStatus.OK
@@ -120,8 +142,9 @@ def inspect_store(url: str, allow_volatile: bool) -> None:
         client.close()
 
 
-def check_port(host: str, port: int) -> None:
-    """Raise ServeError unless a server may listen there: two of ours would share it silently (SO_REUSEPORT)."""
+def check_port(host: str, port: int, another: int | None = None) -> None:
+    """Raise ServeError unless a server may listen there: two of ours would share it silently (SO_REUSEPORT). `another`
+    is the PORT to try instead."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -129,12 +152,12 @@ def check_port(host: str, port: int) -> None:
             probe.bind(address)
     except OSError as fault:
         if fault.errno == errno.EADDRINUSE:
-            another = port + 1 if port < 65535 else port - 1
+            another = another or (port + 1 if port < 65535 else port - 1)
             raise ServeError(f"PORT: expected a free port, found {port} in use on {host}: try PORT={another}") from None
         raise ServeError(f"PORT: expected to listen on {host}:{port}, found {fault.strerror}") from None
 
 
-def welcome(settings: Settings, demo: bool) -> None:
+def welcome(settings: Settings, demo: bool, lan: "Lan | None" = None) -> None:
     """Seed the demo world if asked, then say what to open."""
     if demo:
         from verifier import demo as world
@@ -143,6 +166,11 @@ def welcome(settings: Settings, demo: bool) -> None:
     say(f"\n  open  {settings.base_url}")
     if demo:
         say(f"  scan  {settings.base_url}/demo, or the images in {near(settings.data / 'demo')}")
+    if lan:
+        from verifier.commands.lan import told
+
+        for line in told(lan):
+            say(line)
     say("  stop  Ctrl-C\n")
 
 
@@ -152,8 +180,8 @@ def near(path: Path) -> Path:
 
 
 def say(line: str) -> None:
-    """One line to the terminal; a terminal that is gone stops nobody."""
-    with contextlib.suppress(OSError):
+    """One line to the terminal; one that is gone, or cannot draw it, stops nobody."""
+    with contextlib.suppress(OSError, UnicodeEncodeError):
         click.echo(line)
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from ssl import PEM_cert_to_DER_cert
 from typing import Any, cast
 
 import redis
@@ -175,6 +176,17 @@ class Desk:
         rows: dict[str, dict[str, Any]] = json.loads(listing.read_text("utf-8"))
         blank: dict[str, Any] = {"outcome": None, "reasons": []}
         return [{"file": name, "label": Path(name).stem, **blank, **row} for name, row in rows.items()]
+
+    @property
+    def authority(self) -> bytes | None:
+        """The certificate (DER) that phones of the local network trust; None unless it is served."""
+        path = self.settings.data / "lan" / "ca.crt"
+        return PEM_cert_to_DER_cert(path.read_text("ascii")) if self.settings.lan is not None else None
+
+    @property
+    def lan_port(self) -> int:
+        """The port of https on the local network."""
+        return self.settings.lan_port
 
     @property
     def demo_folder(self) -> Path:

@@ -17,6 +17,14 @@ class Checks(Protocol):
     def demo_folder(self) -> Path:
         """Where the images named by `demo()` are."""
 
+    @property
+    def authority(self) -> bytes | None:
+        """The certificate (DER) that phones of the local network trust; None unless they are served."""
+
+    @property
+    def lan_port(self) -> int:
+        """The port of https on the local network."""
+
     def check_photo(self, data: bytes, lang: str, asker: Asker = ANYBODY) -> dict[str, Any]:
         """The verdict on the code in a photo, as verdict.to_json gives it; any fault is one that problem.of knows."""
 
