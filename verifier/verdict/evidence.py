@@ -7,7 +7,7 @@
       "answer": bytes,                             the node's signed answer: state, and every id that applies
       "growth": [size, root, path] }               a consistency proof from a smaller checkpoint, if one was asked for
 
-Deterministic CBOR, at most 1 MiB. Trust never comes from here.
+Deterministic CBOR, at most 1 MiB. A whole lot's has no serial and no answer. Trust never comes from here.
 """
 
 from collections.abc import Sequence
