@@ -1,11 +1,12 @@
-"""`make bench`: every figure in turn, on a Redis of its own. `python -m benchmarks scan serials` runs some."""
+"""`make bench`: every figure in turn, on a Redis of its own. `python -m benchmarks scan serials` runs some of them;
+`python -m benchmarks millions`, which takes some minutes, runs only so."""
 
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import offline, registering, scanning, serials, signing
+from benchmarks import flat, offline, registering, scanning, serials, signing
 from benchmarks.figures import Figure, show
 
 PARTS: dict[str, Callable[[Path], list[Figure]]] = {
@@ -14,19 +15,22 @@ PARTS: dict[str, Callable[[Path], list[Figure]]] = {
     "sign": signing.figures,
     "register": registering.figures,
     "offline": offline.figures,
+    "flat": flat.figures,
 }
+LONG: dict[str, Callable[[Path], list[Figure]]] = {"millions": flat.millions}
+"""Run only when named: some minutes, and 2 GB of disk and memory."""
 
 
 def main(names: list[str]) -> None:
-    """Run the named parts, or all."""
-    unknown = set(names) - set(PARTS)
+    """Run the named parts, or all but the long ones."""
+    unknown = set(names) - set(PARTS | LONG)
     if unknown:
-        sys.exit(f"expected some of {', '.join(PARTS)}, found {', '.join(sorted(unknown))}")
+        sys.exit(f"expected some of {', '.join(PARTS | LONG)}, found {', '.join(sorted(unknown))}")
     rows: list[Figure] = []
     for name in names or PARTS:
         print(f"measuring: {name}", flush=True)
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            rows += PARTS[name](Path(folder))
+            rows += (PARTS | LONG)[name](Path(folder))
     show(rows, Path("var"))
 
 

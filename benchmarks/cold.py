@@ -4,7 +4,7 @@ from flask import Flask
 
 import app as ours
 from verifier.ledger import checkpoint
-from verifier.statements import envelope, kinds
+from verifier.statements import envelope, kinds, serials
 from verifier.verdict import judge
 from verifier.web.desk import Desk
 
@@ -14,12 +14,15 @@ def create_app() -> Flask:
     app = ours.create_app()
     desk: Desk = app.extensions["probatum"]
 
-    @app.before_request
-    def forget() -> None:
-        envelope.forget()
-        kinds.forget()
-        judge.forget()
-        checkpoint.open.cache_clear()
-        desk.gatherer.forget()
-
+    app.before_request(lambda: forget(desk))
     return app
+
+
+def forget(desk: Desk) -> None:
+    """Empty every memo that a scan fills."""
+    envelope.forget()
+    kinds.forget()
+    judge.forget()
+    serials.forget()
+    checkpoint.open.cache_clear()
+    desk.gatherer.forget()

@@ -129,6 +129,11 @@ def prove(
     return SerialProof(bucket, len(bucket_serials), position, mac, half, tuple(inner), tuple(outer))
 
 
+def forget() -> None:
+    """Empty what is remembered of buckets (benchmarks of a cold scan)."""
+    _levels.cache_clear()
+
+
 def check(proof: SerialProof, serial: bytes, k: int, root: bytes) -> bool:
     """Whether the serial was issued under `root`; needs no secret. Total: what is malformed in any way is False."""
     if not (is_serial(serial) and type(k) is int and 0 <= k <= 32 and _well_formed(proof)):
