@@ -32,6 +32,7 @@ def house(data: Path) -> Iterator[Settings]:
         node.start()
         try:
             with web(settings, "app:create_app") as url:
+                _wait(url + "/checkpoint", published=True)
                 demo.seed(settings, Client(url), lambda _: None)
             yield settings
         finally:
@@ -61,11 +62,12 @@ def _free() -> int:
         return port
 
 
-def _wait(url: str) -> None:
+def _wait(url: str, published: bool = False) -> None:
+    """Until it answers, or until the node has published something."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.HTTPError):
-            httpx.get(url, timeout=2)
-            return
+            if httpx.get(url, timeout=2).is_success or not published:
+                return
         time.sleep(0.05)
     raise TimeoutError(f"{url}: expected an answer within 30 s, found none")
