@@ -151,7 +151,7 @@ def test_a_batch_that_cannot_be_opened_is_refused(registry: Registry, missing: s
 
 
 def test_a_batch_of_another_count_is_refused(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("verifier.node.draft.MOST_PACKS", 100)
+    monkeypatch.setattr("verifier.node.laying.MOST_PACKS", 100)
     receipts = registry.sequencer().register([*registry.enrolment(), registry.product(), registry.batch()])
     assert (receipts[-1].code, receipts[-1].expected) == ("count", "at most 100 packs")
     assert not [key for key in derived_keys(registry.client) if b":b:" in key]

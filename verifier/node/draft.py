@@ -12,19 +12,18 @@ from typing import Literal, TypeVar
 
 import redis
 
+from verifier.node.laying import Layer
 from verifier.node.lease import Lease, LeaseLost
 from verifier.node.packs import Packs
 from verifier.node.queue import Receipt
 from verifier.state.replay import Admission, admit, steps_of
-from verifier.statements import cbor
 from verifier.statements.batch import Batch
 from verifier.statements.envelope import Statement, read
 from verifier.statements.errors import Malformed, Refused
 from verifier.statements.event import Event
 from verifier.statements.kinds import body_of
-from verifier.store import layout
 from verifier.store.log import LogStore
-from verifier.store.projection import MOST_PACKS, Manifests, Openings, Overlay, lay_out, open_batch
+from verifier.store.projection import Overlay
 
 SKEW_S = 300
 T = TypeVar("T")
@@ -33,12 +32,11 @@ told = logging.getLogger("probatum.node")
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the rules are asked with: the log, who may write, the batches' openings, the time."""
+    """What the rules are asked with: the log, who may write, who lays batches out, what packs were issued, the time."""
 
     log: LogStore
     lease: Lease
-    openings: Openings
-    manifests: Manifests
+    layer: Layer
     packs: Packs
     clock: Callable[[], int]
 
@@ -50,7 +48,6 @@ class Draft:
         self.size, self.sources, self.overlay = size, sources, Overlay(client)
         self.statements: list[Statement] = []
         self.leaves: dict[bytes, int] = {}
-        self._laid: list[list[str | int]] = []
 
     @property
     def next(self) -> int:
@@ -95,7 +92,8 @@ class Draft:
         if isinstance(body, Event):
             self._check_packs(body)
         if isinstance(body, Batch):
-            self._lay_out(statement, body)
+            for _ in self.sources.layer.lay(statement, body):
+                pass
         return admission
 
     def _check_packs(self, body: Event) -> None:
@@ -107,32 +105,6 @@ class Draft:
                 raise Refused("unread_batch", value=pack.batch, expected=expected, found="none that the maker signed")
             if not issued:
                 raise Refused("unknown_pack", value=pack.serial, expected="an issued serial", found="not in its batch")
-
-    def _lay_out(self, statement: Statement, body: Batch) -> None:
-        """Lay out a new batch from its manifest, if that is what the maker signed; first, a note of what belongs to
-        nothing published yet."""
-        if body.count > MOST_PACKS:
-            raise Refused("count", value=body.count, expected=f"at most {MOST_PACKS} packs", found=str(body.count))
-        source = self.sources
-        opened = open_batch(statement.id, body, source.openings, source.manifests)
-        if opened is None:
-            expected = "its manifest among the deposits and its secret in the vault"
-            raise Refused("manifest", value=body.batch, expected=expected, found="one of them missing")
-        self._laid.append([body.gtin, body.batch, body.k])
-        source.lease.put({layout.LAID: cbor.encode(self._laid)})
-        try:
-            for _ in lay_out(body, opened, source.lease):
-                pass
-        except ValueError as fault:
-            self._laid.pop()
-            raise _false(body, fault) from fault
-
-
-def _false(body: Batch, fault: ValueError) -> Refused:
-    """The refusal of a batch that is not what its maker signed."""
-    if isinstance(fault, Malformed) and fault.code == "count":
-        return Refused("count", value=body.count, expected=fault.expected, found=fault.found)
-    return Refused("manifest", value=body.batch, expected="serials under the root", found=str(fault))
 
 
 def _disputes(statement: Statement, overlay: Overlay) -> list[str]:

@@ -55,13 +55,17 @@ def submit(client: redis.Redis, raw: bytes, timeout_s: float = PATIENCE_S) -> Re
 
 
 def take(client: redis.Redis, most: int, wait_s: float) -> list[tuple[bytes, bytes]]:
-    """Up to `most` waiting (token, statement) pairs, oldest first; waits `wait_s` for the first. Any bytes that wait
-    are some pair: whether the second is a statement is for the sequencer to say."""
-    first = cast(tuple[bytes, bytes] | None, client.brpop([layout.QUEUE], timeout=wait_s))
-    if first is None:
-        return []
-    rest = cast(list[bytes] | None, client.rpop(layout.QUEUE, most - 1)) if most > 1 else None
-    return [(item[:TOKEN], item[TOKEN:]) for item in (first[1], *(rest or []))]
+    """Up to `most` waiting (token, statement) pairs, oldest first; waits `wait_s` for the first, not at all if 0. Any
+    bytes that wait are some pair: whether the second is a statement is for the sequencer to say."""
+    items: list[bytes] = []
+    if wait_s > 0:  # to Redis, 0 is for ever
+        first = cast(tuple[bytes, bytes] | None, client.brpop([layout.QUEUE], timeout=wait_s))
+        if first is None:
+            return []
+        items = [first[1]]
+    if most > len(items):
+        items += cast(list[bytes] | None, client.rpop(layout.QUEUE, most - len(items))) or []
+    return [(item[:TOKEN], item[TOKEN:]) for item in items]
 
 
 def answer(client: redis.Redis, receipts: Iterable[tuple[bytes, Receipt]]) -> None:

@@ -3,7 +3,8 @@
 The commit, and what a crash at each step leaves (Redis answers each step only when it is on disk):
 
     1 admit      the rules are asked of each statement, on top of the ones before it; a new batch's buckets are laid
-                 out while its manifest is read, after a note of which, and removed if it is not what its maker signed.
+                 out while its manifest is read, after a note of which (laying), and removed if it is not what its
+                 maker signed; those of a large batch before its commit, between others.
                                                        Crash: buckets nobody reads; the next sequencer sweeps them away.
     2 keep       the bodies, which are hashed again as they come back.   Crash: orphans; content is named by its hash.
     3 grow       tiles and id runs, in memory.         Crash: nothing more.
@@ -29,14 +30,15 @@ from verifier.ledger.merkle import EMPTY_ROOT
 from verifier.ledger.policy import Policy
 from verifier.node import queue
 from verifier.node.draft import SKEW_S, Draft, Sources
+from verifier.node.laying import Aside, Layer, Waiting
 from verifier.node.lease import GUARD, Lease, LeaseLost
 from verifier.node.packs import Packs
 from verifier.node.queue import Receipt
 from verifier.state.replay import admit, batch_record, last_clock
 from verifier.statements import cbor
 from verifier.statements.clock import Clock
-from verifier.statements.envelope import read, sign
-from verifier.statements.errors import Refused
+from verifier.statements.envelope import Statement, read, sign
+from verifier.statements.errors import Refused, StatementError
 from verifier.store import layout
 from verifier.store.log import LogStore
 from verifier.store.projection import Manifests, Openings, Overlay, laid_out, remove
@@ -48,8 +50,8 @@ _PUBLISH = (
     GUARD
     + """
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[3] then return 'checkpoint' end
-for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 1]) end
-redis.call('DEL', KEYS[3])
+for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 2]) end
+if ARGV[5] == '' then redis.call('DEL', KEYS[3]) else redis.call('SET', KEYS[3], ARGV[5]) end
 redis.call('SET', KEYS[2], ARGV[4])
 return 'ok'
 """
@@ -90,7 +92,9 @@ class Sequencer:
         ClockBack, or what the store raises."""
         self.client, self.policy, self.keys, self.lease = client, policy, keys, lease
         self.clock, self.mark, self.log = clock, mark, LogStore(client)
-        self._sources = Sources(self.log, lease, openings, manifests, Packs(client, openings), clock)
+        self._layer = Layer(lease, openings, manifests)
+        self._aside = Aside(self._layer)
+        self._sources = Sources(self.log, lease, self._layer, Packs(client, openings), clock)
         self.note = self.log.checkpoint()
         self.head = notes.open(self.note, policy) if self.note else Checkpoint(policy.log.name, 0, EMPTY_ROOT)
         self.timed_at = self._now()
@@ -100,10 +104,13 @@ class Sequencer:
             mark(self.note)
 
     def step(self, wait_s: float = 1.0) -> int:
-        """Commit one batch of what waits (at most 256), or a clock that is due; the number of new leaves."""
+        """Commit one batch of what waits (at most 256), or a clock that is due, and go on with a large batch that is
+        laid out aside; the number of new leaves."""
         self.lease.keep()
-        waiting = queue.take(self.client, BATCH, wait_s)
-        return self.commit(waiting) if waiting or self._due() else 0
+        waiting = self._aside.take(queue.take(self.client, BATCH, 0 if self._aside else wait_s))
+        leaves = self.commit(waiting) if waiting or self._due() else 0
+        ready = self._aside.go_on(self._admissible) if self._aside else None
+        return leaves + self._commit_aside(ready) if ready else leaves
 
     def commit(self, waiting: Sequence[tuple[bytes, bytes]]) -> int:
         """Make leaves of (token, statement) pairs and answer each; the number of new leaves."""
@@ -111,6 +118,22 @@ class Sequencer:
         receipts = self.register([raw for _, raw in waiting])
         queue.answer(self.client, zip((token for token, _ in waiting), receipts, strict=True))
         return self.head.size - before
+
+    def _commit_aside(self, ready: Waiting) -> int:
+        """Make a leaf of a batch that was laid out aside, or refuse it."""
+        before = self.head.size
+        (receipt,) = self.register([ready.statement.raw])
+        self._layer.forget(ready.statement, ready.body)
+        queue.answer(self.client, ((token, receipt) for token in ready.tokens))
+        return self.head.size - before
+
+    def _admissible(self, statement: Statement) -> bool:
+        """Whether it would be a leaf now: nothing is laid out for what is refused anyway."""
+        try:
+            admit(statement, self.head.size, Overlay(self.client).read)
+        except StatementError:
+            return False
+        return True
 
     def register(self, raws: Sequence[bytes]) -> list[Receipt]:
         """Make leaves of statements, in this order, after a clock if the head waits for one; what became of each. On
@@ -177,11 +200,13 @@ class Sequencer:
         note = notes.sign(head, self.keys.log)
         values |= {layout.index(one): leaf.to_bytes(8, "big") for one, leaf in draft.leaves.items()}
         values |= draft.overlay.writes() | {layout.PROJECTED: head.size.to_bytes(8, "big")}
-        names, args = [layout.CHECKPOINT, layout.LAID, *values], [self.note or b"", note, *values.values()]
+        laid = self._layer.without(draft.statements)
+        names = [layout.CHECKPOINT, layout.LAID, *values]
+        args = [self.note or b"", note, cbor.encode(laid) if laid else b"", *values.values()]
         if self.lease.run(_PUBLISH, names, args) != b"ok":
             raise LeaseLost(f"checkpoint of {head.size} leaves: expected to follow {self.head.size}, found another")
         self.mark(note)
-        self.head, self.note = head, note
+        self.head, self.note, self._layer.notes = head, note, laid
 
 
 def _day(moment: int) -> str:

@@ -102,16 +102,8 @@ def lay_out(body: Batch, opened: Opened, writer: Writer) -> Iterator[int]:
     has laid out some hundred buckets, and says how many serials they hold.
 
     Nothing of it is read before the batch is a leaf. Raises ValueError or OSError if the manifest is not what the maker
-    signed, and has then removed what it laid out; whoever stops before the end removes `laid_out` himself.
+    signed: at the end at the earliest, so whoever does not come to a good end has `laid_out` to remove.
     """
-    try:
-        yield from _lay_out(body, opened, writer)
-    except (ValueError, OSError):
-        remove(writer, laid_out(body.gtin, body.batch, body.k))
-        raise
-
-
-def _lay_out(body: Batch, opened: Opened, writer: Writer) -> Iterator[int]:
     growing.check_k(body.k, body.count)
     prefix, heap = layout.buckets(body.gtin, body.batch), layout.derived(("heap", body.gtin, body.batch))
     fold = Fold(body.k, lambda node, hashes: writer.write(heap, HASH * node, hashes))
@@ -189,6 +181,7 @@ def _lay_out_again(
         for _ in lay_out(body, opened, writer):
             pass
     except (ValueError, OSError) as fault:
+        remove(writer, laid_out(body.gtin, body.batch, body.k))
         yield f"batch {body.batch} of {body.gtin}: {fault}"
 
 
