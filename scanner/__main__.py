@@ -4,8 +4,9 @@ Exit: 0 genuine, 1 do_not_use, 2 unverified or server unreached, 3 nothing read,
 that cannot be opened); of several images 64, then 1 before 4 before 2 before 3 before 0. With --read: 0 or 3.
 
 With --json, one line an image: {"file", "codes": [{"format", "symbology", "text", "bytes" (hex), "position"}],
-"outcome", "answers", "reasons"}, the last three as every door gives them; null, null and [] where nothing was read or
-nothing was asked. Why nothing was read, or no server answered, then stands on standard error.
+"outcome", "answers", "reasons", "others"}, the last four as every door gives them; null, null, [] and [] where nothing
+was read or nothing was asked. Of several things in one image the gravest verdict is the image's, with the rest as
+"others". Why nothing was read, or no server answered, then stands on standard error.
 """
 
 import json
@@ -21,7 +22,7 @@ from typing import Any, NoReturn
 import click
 
 from scanner import decode, photo
-from scanner.check import check, miss
+from scanner.check import check, check_each, miss
 from scanner.decode import Symbol
 from scanner.photo import PhotoError
 from scanner.sighting import Miss, Sighting, sight
@@ -38,6 +39,7 @@ USAGE = 64
 EXITS = {"genuine": 0, "do_not_use": 1, "unverified": 2, "nothing_read": 3, "caution": 4, "unopened": USAGE}
 BEFORE = (USAGE, 1, 4, 2, 3, 0)  # of several
 SHOWN = {"outcome", "answers", "reasons", "identity", "as_of"}
+TOLD = ("outcome", "answers", "reasons", "others")
 OFFLINE_NEEDS = "--offline needs both --evidence FILE and --trust FILE"
 
 Judge = Callable[[Sighting], tuple[dict[str, Any], str]]
@@ -159,7 +161,14 @@ def _scan(image: Path, judge: Judge | None, asker: Asker, language: str) -> Row:
 def _told(seen: Sighting | Miss, judge: Judge, asker: Asker, language: str) -> tuple[dict[str, Any], str]:
     """What was read, judged; what makes no identity is judged by nobody, and says so."""
     if isinstance(seen, Sighting):
-        return judge(seen)
+        troubles: dict[str, None] = {}
+
+        def judge_one(one: Sighting) -> dict[str, Any]:
+            verdict, trouble = judge(one)
+            troubles.update({trouble: None} if trouble else {})
+            return verdict
+
+        return check_each(seen, judge_one, now(), language, asker.told_as), " ".join(troubles)
     verdict, nothing = miss(seen, now(), asker.told_as), plain("unverified", None, now(), asker.told_as)
     return to_json(verdict or nothing, language), "" if verdict else _printable(seen.detail)
 
@@ -181,21 +190,29 @@ def _json(row: Row) -> dict[str, Any]:
         }
         for symbol in row.codes
     ]
-    verdict = row.verdict or {"outcome": None, "answers": None, "reasons": []}
-    return {"file": row.file, "codes": codes} | {name: verdict[name] for name in ("outcome", "answers", "reasons")}
+    verdict = row.verdict or {"outcome": None, "answers": None, "reasons": [], "others": []}
+    return {"file": row.file, "codes": codes} | {name: verdict[name] for name in TOLD}
 
 
 def _text(row: Row) -> str:
     if row.verdict is None:
         read = "; ".join(f"{symbol.format} {symbol.text!r}" for symbol in row.codes)
         return f"{row.file}: {read or row.trouble}"
-    head, *more = row.verdict["reasons"]
-    told = f"{row.file}: {head['outcome'].upper()}  {head['headline']}. {head['sentence']} {head['next_step']}"
-    also = [f"also: {reason['headline']}" for reason in more]
-    identity, as_of = row.verdict["identity"], row.verdict["as_of"]
+    head, *lines = _lines(row.verdict)
+    for other in row.verdict["others"]:
+        first, *rest = _lines(other)
+        lines += [f"beside it: {first}", *(f"    {line}" for line in rest)]
+    return "\n    ".join([f"{row.file}: {head}", *lines, *([row.trouble] if row.trouble else [])])
+
+
+def _lines(verdict: dict[str, Any]) -> list[str]:
+    """A verdict in words: its gravest reason, the print to compare, its other reasons, and since when."""
+    head, *more = verdict["reasons"]
+    told = f"{head['outcome'].upper()}  {head['headline']}. {head['sentence']} {head['next_step']}"
+    identity, as_of = verdict["identity"], verdict["as_of"]
     human = ["  ".join(f"{name} {value}" for name, value in identity["human"])] if identity else []
-    since = [f"as of {as_of}"] if as_of else []
-    return "\n    ".join([told, *human, *also, *since, *([row.trouble] if row.trouble else [])])
+    also = [f"also: {reason['headline']}" for reason in more]
+    return [told, *human, *also, *([f"as of {as_of}"] if as_of else [])]
 
 
 def _printable(text: str) -> str:

@@ -1,11 +1,15 @@
 """Photo + evidence file + trust -> Verdict, with no server at all. Files in, a verdict out; nothing is fetched."""
 
+from collections.abc import Callable
+from typing import Any
+
 from scanner.sighting import Miss, Sighting
 from verifier.verdict import evidence as files
 from verifier.verdict.evidence import Evidence
 from verifier.verdict.judge import Question, judge
+from verifier.verdict.several import JUDGED, together
 from verifier.verdict.trust import Trust
-from verifier.verdict.verdict import Verdict, plain
+from verifier.verdict.verdict import Verdict, plain, to_json
 from verifier.verdict.viewers import PATIENT
 
 
@@ -32,3 +36,11 @@ PLAIN = ("foreign_link", "no_serial", "not_a_pack")
 def miss(seen: Miss, now: int, viewer: str = PATIENT) -> Verdict | None:
     """The verdict that a miss is by itself, or None where nothing was read that could be judged."""
     return plain(seen.code, None, now, viewer) if seen.code in PLAIN else None
+
+
+def check_each(
+    seen: Sighting, judge_one: Callable[[Sighting], dict[str, Any]], now: int, language: str, viewer: str = PATIENT
+) -> dict[str, Any]:
+    """The verdict JSON on everything a photo shows: each thing judged alone, by whoever judges here."""
+    left_out = [to_json(plain("left_out", one.identity, now, viewer), language) for one in seen.things[JUDGED:]]
+    return together([*map(judge_one, seen.things[:JUDGED]), *left_out], seen.signs, language, viewer)

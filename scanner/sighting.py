@@ -1,14 +1,15 @@
-"""Symbols become one Identity, or the reason why not. No pixels, no verdict: what the codes say and whether they agree.
+"""Symbols become Identities, or the reason why not. No pixels, no verdict: what the codes say and whether they agree.
 
 A symbol is a pack's only if its reader says so (content type gs1: DataMatrix, QR, GS1-128, DataBar), if it carries a
 trade item's number (EAN, UPC, ITF-14, the Code 39 of German boxes), or if it is a GS1 Digital Link on a host we know. A
-link is parsed, never opened.
+link is parsed, never opened. Symbols that can be of one thing are one; of several things none is chosen: all are told.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
-from verifier.identity import ForeignLink, Identity, IdentityError, digital_link, gs1, parse_text
+from verifier.identity import ForeignLink, Identity, IdentityError, digital_link, gs1, national, parse_text
 from verifier.identity.ai import KEYS
 
 from .decode import MATRIX, NUMBERS, Symbol
@@ -16,16 +17,31 @@ from .decode import MATRIX, NUMBERS, Symbol
 HOSTS = digital_link.HOSTS
 UNCLAIMED = {"empty": "nothing_read", "not_gs1": "not_a_pack"}
 # Why nothing could be made of what was read, gravest first: a broken pack code says more than a poster beside it.
-MISSES = ("codes_disagree", "malformed", "foreign_link", "no_serial", "not_a_pack", "nothing_read")
+MISSES = ("malformed", "foreign_link", "no_serial", "not_a_pack", "nothing_read")
+
+
+# What tells two things of one kind apart: two packs of one product differ here without contradicting each other.
+INSTANCE = ("21", "235", "254", "8011", "8019")
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """The Identity seen, the symbol that said it (None when typed), and every other symbol in the photo."""
+    """The Identity seen, the symbol that said it (None when typed), and the symbols beside it that say no other thing.
+
+    `beside` are the other things in the photo, and `signs` the reasons that this gives a verdict: `several` for things
+    apart, `codes_differ` where two codes contradict each other about one.
+    """
 
     identity: Identity
     symbol: Symbol | None
     others: tuple[Symbol, ...] = ()
+    beside: tuple["Sighting", ...] = ()
+    signs: tuple[str, ...] = ()
+
+    @property
+    def things(self) -> tuple["Sighting", ...]:
+        """Each thing of the photo, alone."""
+        return (replace(self, beside=(), signs=()), *self.beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +55,34 @@ class Miss:
 
 
 def sight(symbols: Sequence[Symbol], hosts: frozenset[str] = HOSTS) -> Sighting | Miss:
-    """The one Identity these symbols say: 2D before retail, the fullest first; never a choice between two packs."""
+    """What these symbols say: of each thing its fullest code, 2D before linear; never a choice between two packs."""
     every = tuple(symbols)
     read = [(symbol, _parse(symbol, hosts)) for symbol in every]
     said = [(symbol, one) for symbol, one in read if isinstance(one, Identity)]
     misses = [one for _, one in read if isinstance(one, Miss)]
     broken = [miss for miss in misses if miss.code == "malformed"]
-    if not any(symbol.format in MATRIX for symbol, _ in said) and broken:
+    if not any(symbol.format not in NUMBERS for symbol, _ in said) and broken:
         return broken[0]  # a retail code must not stand in for a pack code that is wrong
     if not said:
         return min(misses, key=lambda miss: MISSES.index(miss.code), default=Miss("nothing_read", "No code was read."))
-    symbol, identity = max(said, key=lambda pair: (pair[0].format in MATRIX, len(pair[1].elements)))
-    for _, other in said:
-        if not agree(identity, other):
-            texts = " and ".join(one.text for one, _ in said)
-            return Miss("codes_disagree", f"Codes in one photo disagree: {texts}.", every)
-    return Sighting(identity, symbol, tuple(one for one in every if one is not symbol))
+    first, *beside = _things(said)
+    seen = [first, *beside]
+    signs = {"codes_differ" if conflict(a.identity, b.identity) else "several" for a, b in combinations(seen, 2)}
+    told = {id(symbol) for one in seen for symbol in (one.symbol, *one.others)}
+    aside = tuple(symbol for symbol in every if id(symbol) not in told)
+    return replace(first, others=first.others + aside, beside=tuple(beside), signs=tuple(sorted(signs)))
+
+
+def _things(said: Sequence[tuple[Symbol, Identity]]) -> list[Sighting]:
+    """One Sighting a thing, the fullest first: each code goes to the first thing with all of whose codes it agrees."""
+    things: list[list[tuple[Symbol, Identity]]] = []
+    fullest = sorted(said, key=lambda pair: (pair[0].format in MATRIX, len(pair[1].elements)), reverse=True)
+    for symbol, identity in fullest:
+        mine = next((one for one in things if all(agree(identity, other) for _, other in one)), None)
+        if mine is None:
+            things.append(mine := [])
+        mine.append((symbol, identity))
+    return [Sighting(codes[0][1], codes[0][0], tuple(symbol for symbol, _ in codes[1:])) for codes in things]
 
 
 def sight_text(text: str, symbology: str | None = None, hosts: frozenset[str] = HOSTS) -> Sighting | Miss:
@@ -65,10 +93,25 @@ def sight_text(text: str, symbology: str | None = None, hosts: frozenset[str] = 
 
 
 def agree(one: Identity, other: Identity) -> bool:
-    """Whether two Identities can be of one thing: they share a key, and differ in none."""
+    """Whether two Identities can be of one thing: they share a key and differ in none, or a product's number that
+    stands alone is a national number of the other."""
     mine, theirs = dict(one.elements), dict(other.elements)
     shared = mine.keys() & theirs.keys()
-    return any(ai in shared for ai in KEYS) and all(mine[ai] == theirs[ai] for ai in shared)
+    if any(mine[ai] != theirs[ai] for ai in shared - {"01"}):
+        return False
+    if any(ai in shared and mine[ai] == theirs[ai] for ai in KEYS):
+        return all(mine[ai] == theirs[ai] for ai in shared)
+    alone = len(mine) == 1 or len(theirs) == 1
+    return alone and not set(national.numbers(one)).isdisjoint(national.numbers(other))
+
+
+def conflict(one: Identity, other: Identity) -> bool:
+    """Whether two Identities contradict each other about one thing: one key, no two serials, another lot or date."""
+    mine, theirs = dict(one.elements), dict(other.elements)
+    shared = mine.keys() & theirs.keys()
+    differ = {ai for ai in shared if mine[ai] != theirs[ai]}
+    keyed = any(ai in shared and ai not in differ for ai in KEYS)
+    return keyed and bool(differ) and differ.isdisjoint(INSTANCE)
 
 
 def _parse(symbol: Symbol, hosts: frozenset[str]) -> Identity | Miss:

@@ -7,7 +7,8 @@
     custody/     PURE     what may happen to a thing?          transitions (the table), history
     state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys, pack, pack_keys,
                                                                 parties
-    verdict/     PURE     what does it mean?                   evidence, trust, reasons, viewers (tables), judge
+    verdict/     PURE     what does it mean?                   evidence, trust, reasons, viewers (tables), judge,
+                                                                several
     labels/               what is printed?                     symbol, label
     store/       REDIS    what is kept?                        layout (every key), log, projection, gather
     vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed

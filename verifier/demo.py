@@ -9,7 +9,7 @@ registered. GTINs stand under GS1's demonstration prefix 952.
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 import zxingcpp
 from nacl.signing import SigningKey
 
+from scanner.photo import read_photo
 from verifier import labels
 from verifier.commands import trust as trusts
 from verifier.commands.client import Client, ServerError
@@ -352,6 +353,20 @@ def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
     for file, image, outcome, reasons in rows:
         (folder / file).write_bytes(image)
         expected[file] = {"outcome": outcome, "reasons": reasons}
+    reprinted = identity_of(replace(current, batch="AX26K2"), world.serials["current"][8])
+    pairs: list[tuple[str, tuple[Identity, str], tuple[Identity, str], str, list[str], list[str]]] = [
+        (
+            "two-packs.png", (world.pack("current", 7), name), (world.pack("recalled", 1), PRODUCTS[1][2]),
+            "do_not_use", ["recall_patient", "several"], ["genuine"],
+        ),
+        (
+            "codes-differ.png", (world.pack("current", 8), name), (reprinted, name),
+            "caution", ["codes_differ", "unknown"], ["genuine"],
+        ),
+    ]  # fmt: skip
+    for file, left, right, outcome, reasons, others in pairs:
+        (folder / file).write_bytes(_side_by_side(left, right))
+        expected[file] = {"outcome": outcome, "reasons": reasons, "others": others}
     (folder / "blank-photo.jpg").write_bytes(_blank())
     return expected | {"blank-photo.jpg": {"status": 422}}
 
@@ -371,6 +386,14 @@ def _label(
     stem: str, pack: Identity, carrier: str, title: str, outcome: str, *reasons: str
 ) -> tuple[str, bytes, str, list[str]]:
     return f"{stem}.png", labels.label_png(pack, carrier, title), outcome, list(reasons)
+
+
+def _side_by_side(*packs: tuple[Identity, str]) -> bytes:
+    """The labels of several packs on one table, each as tall as the tallest."""
+    pictures = [read_photo(labels.label_png(pack, "datamatrix", title)) for pack, title in packs]
+    tallest = max(one.shape[0] for one in pictures)
+    padded = [np.pad(one, ((20, 20 + tallest - one.shape[0]), (20, 20)), constant_values=255) for one in pictures]
+    return png(np.hstack(padded))
 
 
 def _code(text: str, symbology: zxingcpp.BarcodeFormat) -> bytes:

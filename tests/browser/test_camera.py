@@ -174,8 +174,8 @@ def test_two_boxes_are_asked_to_come_alone(
     page.goto("/")
     page.locator(SCAN).tap()
     says(page, "disagree", language)
-    expect(page.get_by_role("heading", level=1)).to_have_text(text("problem.codes_disagree.title", language))
-    expect(page.locator(SCAN)).to_be_visible()
+    expect_verdict(page, "recall_patient", language)
+    expect(page.locator(".cards > li")).to_have_count(2)
 
 
 def test_two_boxes_and_then_one(open_page: Open, launched: Launch, served: Served, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ DEMO = (
     "genuine-qr.png", "genuine-datamatrix.png", "already-dispensed.png", "expired.png", "recalled.png",
     "withdrawn.png", "unknown-serial.png", "stolen.png", "destroyed.png", "journey-incomplete.png",
     "signed-pack.png", "forged-signature.png", "foreign-91-92.png", "maker-not-enrolled.png",
-    "look-alike-url.png", "no-serial-lot.png", "ean13-only.png",
+    "look-alike-url.png", "no-serial-lot.png", "ean13-only.png", "two-packs.png", "codes-differ.png",
 )  # fmt: skip
 ONE_OF_EACH = ("genuine-qr.png", "ean13-only.png", "unknown-serial.png", "recalled.png")
 in_both_languages = pytest.mark.parametrize("language", ["fr", "en"])
@@ -59,7 +59,7 @@ def test_a_photo_becomes_a_headline_and_a_step(open_page: Open, served: Served, 
     reasons = reasons_of(served, file)
     expect_verdict(page, reasons[0], language)
     for lesser in reasons[1:]:
-        expect(page.locator(".reasons")).to_contain_text(typeset(words(lesser, language)["headline"], language))
+        expect(page.locator(".details")).to_contain_text(typeset(words(lesser, language)["headline"], language))
 
 
 @in_both_languages

@@ -57,9 +57,10 @@ def test_every_demo_image_in_one_run_says_what_the_server_says(server: Served) -
     assert code == EXITS["do_not_use"]
     assert [Path(row["file"]).name for row in found] == list(expected)
     for row, wanted in zip(found, expected.values(), strict=True):
-        assert list(row) == ["file", "codes", "outcome", "answers", "reasons"]
+        assert list(row) == ["file", "codes", "outcome", "answers", "reasons", "others"]
         assert row["outcome"] == wanted.get("outcome")
         assert [reason["code"] for reason in row["reasons"]] == wanted.get("reasons", [])
+        assert [other["outcome"] for other in row["others"]] == wanted.get("others", [])
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,9 @@ def test_of_several_images_the_gravest_first(server: Served) -> None:
 def test_nothing_read(server: Served) -> None:
     code, (row,), error = rows(server, server.demo / BLANK)
     assert code == 3
-    assert row == {"file": str(server.demo / BLANK), "codes": [], "outcome": None, "answers": None, "reasons": []}
+    assert row == {"file": str(server.demo / BLANK), "codes": [], "outcome": None, "answers": None} | {
+        "reasons": [], "others": [],
+    }  # fmt: skip
     assert error == f"{server.demo / BLANK}: No code was read.\n"
 
 
@@ -152,13 +155,36 @@ def test_a_code_that_steers_terminals_is_shown_as_text(server: Served, tmp_path:
             assert b"\x1b" not in done.stdout + done.stderr
 
 
-def test_two_packs_in_one_photo(server: Served, tmp_path: Path) -> None:
-    both = np.hstack([cv2.imread(str(server.demo / name)) for name in (GENUINE, "stolen.png")])
-    cv2.imwrite(str(tmp_path / "both.png"), both)
-    code, (row,), error = rows(server, tmp_path / "both.png")
-    assert (code, row["outcome"], [reason["code"] for reason in row["reasons"]]) == (2, "unverified", ["unverified"])
+def test_two_packs_in_one_photo_are_both_told_gravest_first(server: Served) -> None:
+    code, (row,), error = rows(server, server.demo / "two-packs.png")
+    assert (code, row["outcome"], error) == (1, "do_not_use", "")
+    assert [reason["code"] for reason in row["reasons"]] == ["recall_patient", "several"]
+    (other,) = row["others"]
+    assert (other["outcome"], other["others"]) == ("genuine", [])
     assert len(row["codes"]) == 2
-    assert "Codes in one photo disagree" in error
+    _, lines, _ = scan(server, server.demo / "two-packs.png")
+    assert "DO_NOT_USE  Batch recalled." in lines[0]
+    assert any(line.strip().startswith("beside it: GENUINE  Code genuine.") for line in lines)
+    assert sum("(21) " in line for line in lines) == 2
+
+
+def test_a_server_lost_is_told_once_for_all_the_packs_of_a_photo(server: Served) -> None:
+    code, (row,), error = rows(server, "--server", NOWHERE, server.demo / "two-packs.png")
+    assert (code, row["outcome"]) == (2, "unverified")
+    assert [reason["code"] for reason in row["reasons"]] == ["several", "unreached"]
+    assert error.count("not reached") == 1
+
+
+def test_offline_another_pack_beside_ones_own_is_not_judged_by_its_evidence(
+    server: Served, tmp_path: Path, trust: Path
+) -> None:
+    evidence = prove(server, tmp_path / "pack.evidence", "two-packs.png")
+    stopped = ("--offline", "--evidence", evidence, "--trust", trust)
+    code, (row,), _ = rows(server, *stopped, server.demo / "two-packs.png")
+    told = [reason["code"] for one in (row, *row["others"]) for reason in one["reasons"]]
+    assert (code, len(row["others"])) == ((1, 1) if "recall_patient" in told else (2, 1))
+    assert "other_identity" in told
+    assert "several" in told
 
 
 # --- no server, or not ours ---
@@ -277,7 +303,7 @@ def trust(server: Served, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prove(server: Served, file: Path, image: str, *words: str | Path) -> Path:
-    """The evidence about the code of a demo image."""
+    """The evidence about a code of a demo image: its first."""
     _, (row,), _ = rows(server, "--read", server.demo / image)
     code = row["codes"][0]["text"]
     done = server.call("verifier", "prove", code, "--out", str(file), *map(str, words))

@@ -59,21 +59,74 @@ def test_what_is_not_a_pack_code_beside_one_is_kept_aside(beside):
     assert seen.others == (beside,)
 
 
-@pytest.mark.parametrize("other", [
-    datamatrix(PACK[:-1] + b"D"), qr(LINK.replace("271231", "281231")), ean("4006381333931"),
-    datamatrix(b"00095212340000000013"),
+def gs1_128(content: bytes) -> Symbol:
+    return Symbol("Code128", "]C1", content, content.decode(), "gs1", BOX)
+
+
+APART = [
+    datamatrix(PACK[:-1] + b"D"), ean("4006381333931"), datamatrix(b"00095212340000000013"),
+    qr(LINK.replace("09521234000013", "09521234000020")), datamatrix(PACK.replace(b"LOT1", b"LOT2")[:-1] + b"D"),
+]  # fmt: skip
+DIFFERENT = [
+    qr(LINK.replace("271231", "281231")), datamatrix(PACK.replace(b"LOT1", b"LOT2")),
+    gs1_128(b"010952123400001310LOT2"), gs1_128(b"010952123400001317281231"),
+    datamatrix(PACK.replace(b"LOT1", b"LOT2").removesuffix(b"\x1d21ABC")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("other", "sign"), [
+    *((other, "several") for other in APART), *((other, "codes_differ") for other in DIFFERENT)
 ])  # fmt: skip
-def test_two_codes_that_disagree_are_never_chosen_between(other):
+def test_two_things_are_never_chosen_between(other, sign):
     for codes in ([datamatrix(PACK), other], [other, datamatrix(PACK)]):
-        miss = sight(codes)
-        assert isinstance(miss, Miss)
-        assert (miss.code, miss.symbols) == ("codes_disagree", tuple(codes))
+        seen = sight(codes)
+        assert isinstance(seen, Sighting)
+        assert seen.signs == (sign,)
+        assert {one.symbol for one in seen.things} == set(codes)
+        assert seen.others == ()
 
 
-def test_two_retail_codes_disagree():
-    miss = sight([ean("9521234000013"), ean("4006381333931")])
-    assert isinstance(miss, Miss)
-    assert miss.code == "codes_disagree"
+def test_two_retail_codes_are_two_things():
+    seen = sight([ean("9521234000013"), ean("4006381333931")])
+    assert isinstance(seen, Sighting)
+    assert (seen.signs, len(seen.things)) == (("several",), 2)
+
+
+def test_each_code_goes_to_the_thing_it_agrees_with():
+    """Two packs of two products, each with its retail code; the retail code of a product with two packs counts once."""
+    other = datamatrix(b"0104006381333931" + PACK[16:])
+    seen = sight([ean("4006381333931"), ean("9521234000013"), datamatrix(PACK), other])
+    assert isinstance(seen, Sighting)
+    assert [(one.symbol, one.others) for one in seen.things] == [
+        (datamatrix(PACK), (ean("9521234000013"),)), (other, (ean("4006381333931"),)),
+    ]  # fmt: skip
+    twins = sight([ean("9521234000013"), datamatrix(PACK), datamatrix(PACK[:-1] + b"D")])
+    assert isinstance(twins, Sighting)
+    assert [one.symbol.content for one in twins.things if one.symbol] == [PACK, PACK[:-1] + b"D"]
+
+
+def test_things_apart_and_codes_that_differ_are_both_told():
+    seen = sight([datamatrix(PACK), datamatrix(PACK.replace(b"LOT1", b"LOT2")), ean("4006381333931")])
+    assert isinstance(seen, Sighting)
+    assert seen.signs == ("codes_differ", "several")
+
+
+def test_the_number_of_a_german_box_is_the_product_its_square_code_names():
+    pzn = Symbol("Code39", "]A0", b"-04877800", "-04877800", "text", BOX)
+    for pack in (b"0104150048778006" + PACK[16:], PACK + b"\x1d71004877800"):
+        seen = sight([pzn, datamatrix(pack)])
+        assert isinstance(seen, Sighting)
+        assert (seen.beside, seen.others) == ((), (pzn,))
+    apart = sight([pzn, datamatrix(PACK)])
+    assert isinstance(apart, Sighting)
+    assert apart.signs == ("several",)
+
+
+def test_what_no_thing_says_is_kept_aside_once():
+    poster = qr("https://maker.example/leaflet")
+    seen = sight([poster, datamatrix(PACK), ean("4006381333931")])
+    assert isinstance(seen, Sighting)
+    assert (seen.others, seen.beside[0].others) == ((poster,), ())
 
 
 @pytest.mark.parametrize(("symbols", "code"), [

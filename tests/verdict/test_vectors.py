@@ -20,6 +20,7 @@ ROWS: list[dict[str, Any]] = VECTORS["rows"]
 NOT_YET = {
     "unknown_confirmed", "not_recorded_online",  # by a maker's own answer key, and for what was bought online
     "foreign_link",  # said by the scanner, before there is anything to judge
+    "several", "codes_differ", "left_out",  # of photos, not of packs: verdict/several
     "dispensed_here", "mismatch", "cold",  # with professional viewers and the cold chain
     "forged", "signed_only",  # with pack signatures
     "lot_not_recalled", "recall_some",  # with boxes that carry no serial

@@ -247,6 +247,55 @@ def test_a_national_number_is_shown_to_compare(client: FlaskClient, desk: Desk, 
         assert f"<dt>{named}</dt><dd><code>" in page
 
 
+def of_several(language: str, *gravest: str) -> dict[str, Any]:
+    """What a photo of a genuine pack and an unknown one gives, under these reasons."""
+    other = verdict("unknown", language, identity={**PACK, "serial": "XYZ"})
+    return {"reasons": [words(code, language) for code in (*gravest, "genuine", "not_recorded")], "others": [other]}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("sign", ["several", "codes_differ"])
+def test_several_codes_are_a_card_each_and_none_is_explained(
+    client: FlaskClient, desk: Desk, language: str, sign: str
+) -> None:
+    desk.fields = of_several(language, sign)
+    page = page_of(client.post(f"/?lang={language}", data={"image": (BytesIO(b"x"), "x")}))
+    head, _, cards = page.partition('<ul class="cards">')
+    assert typeset(words(sign, language)["headline"], language) in head
+    assert "LOT1" not in head
+    for code in ("genuine", "unknown"):
+        assert typeset(words(code, language)["headline"], language) in cards
+    assert cards.count('name="text" value="https://id.gs1.org/') == 2
+    assert 'class="custody"' not in page
+    assert "verifier prove" not in page
+
+
+def test_several_codes_under_a_red_one_still_explain_it(client: FlaskClient, desk: Desk) -> None:
+    desk.fields = of_several("en", "recall_patient", "several")
+    page = page_of(client.post("/?lang=en", data={"image": (BytesIO(b"x"), "x")}))
+    head, _, cards = page.partition('<ul class="cards">')
+    assert "Batch recalled" in head
+    assert "LOT1" in head
+    assert 'class="custody"' in cards
+
+
+def test_several_codes_are_never_asked_again_as_one(client: FlaskClient, desk: Desk) -> None:
+    """The other language of a photo of several would be of one of them."""
+    desk.fields = of_several("en", "recall_patient", "several")
+    page = client.post("/?lang=en", data={"image": (BytesIO(b"x"), "x")}).text
+    assert PACK["digital_link"] not in page.partition("<main")[0]
+
+
+def test_a_card_asks_for_all_that_its_code_said_or_not_at_all(client: FlaskClient, desk: Desk) -> None:
+    more = {**PACK, "human": [*PACK["human"], ["(240)", "A(1"]], "printed_link": PACK["digital_link"]}
+    desk.fields = {**of_several("en", "several"), "identity": more}
+    page = unescape(client.post("/?lang=en", data={"image": (BytesIO(b"x"), "x")}).text)
+    assert f"value=\"(01){PACK['gtin']}(17)271231(10)LOT1(21)ABC(240)A\\(1\"" in page
+    desk.fields["identity"] = {**more, "printed_link": PACK["printed_link"]}  # signed
+    page = client.post("/?lang=en", data={"image": (BytesIO(b"x"), "x")}).text
+    assert page.partition('<ul class="cards">')[2].count("<form") == 1
+
+
 def test_a_verdict_is_never_cached_and_the_language_is_remembered(client: FlaskClient) -> None:
     answer = client.post("/?lang=en", data={"text": "x"})
     assert answer.headers["Cache-Control"] == "no-store"

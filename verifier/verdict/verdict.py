@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,7 +40,6 @@ class Verdict:
     custody: tuple[Stop, ...] = ()
     ledger: Ledger | None = None
     as_of: int | None = None
-    others: tuple["Verdict", ...] = ()
     viewer: str = PATIENT
     values: Mapping[str, str] = field(default_factory=dict)
 
@@ -48,10 +47,6 @@ class Verdict:
     def outcome(self) -> str:
         """The outcome of the gravest reason."""
         return REASONS[self.reasons[0]].outcome
-
-    def with_others(self, others: tuple["Verdict", ...]) -> "Verdict":
-        """The same verdict, beside those of the other codes in the photo."""
-        return replace(self, others=others)
 
 
 def plain(code: str, identity: Identity | None, now: int, viewer: str = PATIENT) -> Verdict:
@@ -99,7 +94,7 @@ def to_json(verdict: Verdict, language: str) -> dict[str, Any]:
         "as_of": utc(verdict.as_of) if verdict.as_of is not None else None,
         "checked_at": utc(verdict.checked_at),
         "viewer": verdict.viewer,
-        "others": [to_json(other, language) for other in verdict.others],
+        "others": [],  # filled where a photo shows several things (verdict/several)
     }
 
 

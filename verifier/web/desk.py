@@ -16,7 +16,7 @@ import redis
 from flask import current_app
 
 from scanner import decode, photo, sighting
-from scanner.check import miss
+from scanner.check import check_each, miss
 from scanner.sighting import Miss, Sighting
 from verifier.identity import Identity
 from verifier.ledger.policy import Policy
@@ -161,7 +161,14 @@ class Desk:
     def check_photo(self, data: bytes, lang: str, asker: Asker = ANYBODY) -> dict[str, Any]:
         """The verdict JSON of a photo; raises Problem."""
         with told():
-            return to_json(self.check(self.sight_photo(data), asker), lang)
+            seen = self.sight_photo(data)
+            if isinstance(seen, Miss):
+                return to_json(self._miss(seen, self.clock(), asker.viewer), lang)
+
+            def judge_one(one: Sighting) -> dict[str, Any]:
+                return to_json(self.check(one, asker), lang)
+
+            return check_each(seen, judge_one, self.clock(), lang, asker.viewer)
 
     def check_text(self, text: str, symbology: str | None, lang: str, asker: Asker = ANYBODY) -> dict[str, Any]:
         """The verdict JSON of a text; raises Problem."""
@@ -250,10 +257,4 @@ def _nothing(_: Miss) -> Problem:
     )
 
 
-def _disagree(seen: Miss) -> Problem:
-    detail = "The codes in this picture are of different packs. Scan one pack at a time."
-    found = [symbol.text for symbol in seen.symbols]
-    return Problem("codes_disagree", 422, detail, expected="one pack", found=found)
-
-
-MISSES: dict[str, Callable[[Miss], Problem]] = {"nothing_read": _nothing, "codes_disagree": _disagree}
+MISSES: dict[str, Callable[[Miss], Problem]] = {"nothing_read": _nothing}

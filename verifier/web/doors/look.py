@@ -25,16 +25,17 @@ def look() -> Response:
 
 def shown(seen: Sighting | Miss) -> dict[str, Any]:
     """{"seen", "codes": [{"format", "corners"}]}. `seen` is "pack" for a code that names one, or the lot of a box
-    without a serial, "stripes" for a retail code alone, "part" for less, or why there is none (sighting.MISSES).
+    without a serial, "stripes" for a retail code alone, "part" for less, "several" for more than one thing, or why
+    there is none (sighting.MISSES).
     Corners are pixels [x, y] of the frame, clockwise from its own top left; the code that counts stands first."""
     if isinstance(seen, Miss):
         what, symbols = seen.code, seen.symbols
     else:
-        first = () if seen.symbol is None else (seen.symbol,)
-        symbols = (*first, *seen.others)
+        symbols = tuple(symbol for one in seen.things for symbol in (one.symbol, *one.others) if symbol is not None)
         stripes = not any(symbol.format in MATRIX for symbol in symbols)
         named = seen.identity.batch is not None and answerable(seen.identity)
-        what = "pack" if named else "stripes" if stripes else "part"
+        alone = "pack" if named else "stripes" if stripes else "part"
+        what = "several" if seen.beside else alone
     return {
         "seen": what,
         "codes": [{"format": symbol.format, "corners": [list(at) for at in symbol.position]} for symbol in symbols],

@@ -15,6 +15,8 @@ TYPED_LIMIT = 16_384  # characters; no code is this long, and an urlencoded form
 # All that a pack's printed link repeats, beside its signature: a code that says more cannot be asked again by its link
 # without losing some.
 REPEATABLE = {"(01)", "(10)", "(17)", "(21)"}
+# Reasons that several codes of one photo give together: the page then explains none of them, and shows a card of each.
+TOGETHER = ("several", "codes_differ")
 PRINTED = ("01", "17", "10", "21")  # the order of our labels, and of many boxes
 
 
@@ -59,10 +61,10 @@ def typed(identity: Identity) -> str:
 def verdict_page(verdict: dict[str, Any], text: str | None = None) -> str:
     """The page of a verdict as JSON (verdict.to_json): its gravest reason fills the first screen. `text` is the text
     it was asked with, if it was."""
-    identity = verdict["identity"]
+    cards = _cards(verdict) if verdict["others"] else []
+    identity = None if verdict["reasons"][0]["code"] in TOGETHER else verdict["identity"]
     human = sorted(identity["human"], key=lambda row: _printed(row[0])) if identity else []
     link = identity["printed_link"] if identity else None
-    whole = {label for label, _ in human} <= REPEATABLE
     today = date.fromisoformat(verdict["checked_at"][:10])
     rows = [
         (ai, value, expiry(value, today, language()) if ai == "17" else None)
@@ -75,7 +77,9 @@ def verdict_page(verdict: dict[str, Any], text: str | None = None) -> str:
         reason=verdict["reasons"][0],
         rows=rows,
         facts=[(ai, reading or value) for ai, value, reading in rows if ai in ("10", "17")],
-        again=again(text or (link if whole else None)),
+        cards=cards,
+        of_one=identity is not None or not cards,
+        again=again(text or (_repeated(identity) if identity and not cards else None)),
         code=shlex.quote(link) if link and verdict["ledger"] else None,
         ask_lot=link if identity and asks_lot(verdict) else None,
         lot_clear=next((row for row in verdict["reasons"] if row["code"] == "lot_not_recalled"), None),
@@ -87,6 +91,30 @@ def asks_lot(verdict: dict[str, Any]) -> bool:
     """Whether a lot would say more: nothing is wrong, and the box carries neither serial nor lot."""
     codes = {row["code"] for row in verdict["reasons"]}
     return verdict["outcome"] == "unverified" and "no_serial" in codes and not verdict["identity"]["batch"]
+
+
+def _cards(verdict: dict[str, Any]) -> list[dict[str, Any]]:
+    """A card for each thing of the photo, gravest first: its own gravest reason, its print, and how to ask it alone."""
+    own = [reason for reason in verdict["reasons"] if reason["code"] not in TOGETHER]
+    return [
+        {
+            "reason": reason,
+            "human": sorted(one["identity"]["human"], key=lambda row: _printed(row[0])) if one["identity"] else [],
+            "product": one["identity"]["product"] if one["identity"] else None,
+            "text": _repeated(one["identity"]) if one["identity"] else None,
+        }
+        for one, reason in [(verdict, own[0]), *((other, other["reasons"][0]) for other in verdict["others"])]
+    ]
+
+
+def _repeated(identity: dict[str, Any]) -> str | None:
+    """The text that asks for this identity again and says all of it: its link, or its elements in brackets where the
+    link would leave some out; None for a signature beside such elements, which neither holds."""
+    if {label for label, _ in identity["human"]} <= REPEATABLE:
+        return str(identity["printed_link"])
+    if identity["printed_link"] != identity["digital_link"]:
+        return None
+    return "".join(label + value.replace("(", "\\(") for label, value in identity["human"])
 
 
 def _printed(label: str) -> int:

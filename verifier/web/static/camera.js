@@ -131,7 +131,7 @@ function doubt(seen, mine, corners) {
   if (seen === "nothing_read") return {};
   const times = (mine.said.get(seen) ?? 0) + 1;
   mine.said.set(seen, times);
-  const words = { stripes: "stripes", codes_disagree: "disagree" }[seen] ?? "doubt";
+  const words = { stripes: "stripes", several: "disagree" }[seen] ?? "doubt";
   return { words, read: times >= SURE, corners };
 }
 
