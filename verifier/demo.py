@@ -40,6 +40,7 @@ from verifier.statements.event import Event
 from verifier.statements.genesis import Controller, Genesis, Registry
 from verifier.statements.key import Key
 from verifier.statements.member import Member
+from verifier.statements.pack_signature import carrying
 from verifier.statements.pack_signature import sign as sign_pack
 from verifier.statements.product import Product
 from verifier.statements.recall import Recall
@@ -236,12 +237,6 @@ def _signatures(row: dict[str, Any]) -> dict[str, Any]:
     return {"pack_key": bytes(key.verify_key).hex(), "signatures": signatures}
 
 
-def carrying(pack: Identity, hint: str, signature: str) -> Identity:
-    """A pack that carries these (91) and (92), whatever they are."""
-    others = (element for element in pack.elements if element[0] not in ("91", "92"))
-    return Identity((*others, ("91", hint), ("92", signature)))
-
-
 def _month_end(today: date, months: int) -> date:
     """The last day of a month, `months` from today's: what boxes carry."""
     year, month = divmod(today.year * 12 + today.month + months, 12)
@@ -324,7 +319,7 @@ def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
     current, name = world.lots["current"], PRODUCTS[0][2]
     stranger = identity_of(current, "Z" * 13)
     elsewhere = identity_of(Lot(gtin("0952900000001"), "ZZ1", current.expiry, ("FR",)), world.serials["current"][0])
-    forged = carrying(world.pack("signed", 1), *_one_bit(world.signatures["signed"][1]))
+    forged = carrying(world.pack("signed", 1), *_altered(world.signatures["signed"][1]))
     foreign = carrying(world.pack("current", 4), "EE08", "dGhlIHRheCBzdGFtcCBvZiBhbm90aGVyIGNvdW50cnk=")
     lookalike = world.pack("current", 3).digital_link().replace("id.gs1.org", "id.gs1.org.controle-boite.example")
     plain, otc = unnumbered(gtin(PRODUCTS[3][0]), "CM26P4", current.expiry), PRODUCTS[3][2]
@@ -371,7 +366,7 @@ def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
     return expected | {"blank-photo.jpg": {"status": 422}}
 
 
-def _one_bit(signed: list[str]) -> tuple[str, str]:
+def _altered(signed: list[str]) -> tuple[str, str]:
     """The same hint, and a signature with its first character changed."""
     hint, signature = signed
     return hint, ("A" if signature[0] != "A" else "B") + signature[1:]

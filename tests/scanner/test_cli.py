@@ -17,8 +17,9 @@ from served import Served
 
 from scanner.__main__ import BEFORE, EXITS, exit_code
 from verifier import labels
-from verifier.demo import _world, carrying
+from verifier.demo import _world
 from verifier.identity import parse_text
+from verifier.statements.pack_signature import carrying
 from verifier.verdict.trust import Trust, decode, encode
 
 NOWHERE = "http://127.0.0.1:9"  # discard: nothing listens there

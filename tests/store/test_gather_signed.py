@@ -4,10 +4,10 @@ import pytest
 from house import House
 from redis.connection import AbstractConnection
 
-from verifier.demo import carrying
 from verifier.identity import Identity, parse_text
 from verifier.statements import pack_signature
 from verifier.statements.envelope import read
+from verifier.statements.pack_signature import carrying
 
 
 @pytest.fixture

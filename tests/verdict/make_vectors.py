@@ -23,13 +23,13 @@ from typing import Any
 from forge import Case, Forger, answer_of, cases_of, event_of, key_statement, signed, trust
 from house import House, with_element
 
-from verifier.demo import carrying
 from verifier.identity import Identity, parse_text
 from verifier.ledger.note import VerifierKey
 from verifier.ledger.policy import Policy
 from verifier.node.keyfile import KeyFile
 from verifier.statements import cbor
 from verifier.statements.member import Member
+from verifier.statements.pack_signature import carrying
 from verifier.statements.product import Product
 from verifier.statements.recall import Recall
 from verifier.store.embedded import EmbeddedRedis

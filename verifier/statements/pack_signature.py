@@ -69,7 +69,11 @@ def read(identity: Identity) -> PackSignature | None:
 
 def signed_pack(key: SigningKey, identity: Identity) -> Identity:
     """The identity with its (91) and (92), signed by the batch's pack key; raises Malformed unless it is a pack's."""
-    hint, signature = sign(key, identity)
+    return carrying(identity, *sign(key, identity))
+
+
+def carrying(identity: Identity, hint: str, signature: str) -> Identity:
+    """The identity with these (91) and (92), whatever they are."""
     others = (element for element in identity.elements if element[0] not in (HINT, SIGNATURE))
     return Identity((*others, (HINT, hint), (SIGNATURE, signature)), identity.unknown)
 
