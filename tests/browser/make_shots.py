@@ -37,7 +37,7 @@ VERDICTS = {
     "verdict-no_serial": "ean13-only.png",
     "problem-nothing_read": "blank-photo.jpg",
 }
-PAGES = {"home": "/", "demo": "/demo", "problem-not_found": "/nowhere"}
+PAGES = {"home": "/", "demo": "/demo", "docs": "/docs", "problem-not_found": "/nowhere"}
 TYPED = {"problem-check_digit": "(01)09521000000019(17)280101(10)AX26K1(21)K86MFXH5CA9XN"}
 DOWN = "problem-store_down"
 

@@ -23,6 +23,10 @@ CSP = (
     "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
 )
+MACHINES = (
+    "/api/", "/entries", "/deposits", "/vault/", "/checkpoint", "/tile/", "/healthz", "/readyz", "/openapi.json"
+)  # fmt: skip
+"""Below these a problem is never a page, whatever the asker says it likes."""
 HEADERS = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
@@ -45,7 +49,7 @@ def wire(app: Flask, desk: Desk, proxies: int = 0) -> Flask:
     @app.errorhandler(Exception)
     def failed(fault: Exception) -> Response:
         told = problem.of(fault)
-        if prefers_page() and not request.path.startswith(("/api/", "/entries", "/deposits", "/vault")):
+        if prefers_page() and not request.path.startswith(MACHINES):
             return app.make_response(explain(told))
         return told.response()
 

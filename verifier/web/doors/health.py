@@ -1,9 +1,12 @@
-"""For operators: is this worker alive, and could it answer a scan now?"""
+"""For operators: is this worker alive, could it answer a scan now, and what doors does it have?"""
 
-from flask import Blueprint, Response, jsonify
+import json
+
+from flask import Blueprint, Response, current_app, jsonify
 
 from verifier.ledger import checkpoint as notes
 from verifier.store import layout
+from verifier.web import openapi as described
 from verifier.web.doors.api import desk
 from verifier.web.problem import Problem
 
@@ -28,3 +31,9 @@ def readyz() -> Response:
     if projected != size.to_bytes(8, "big"):
         raise Problem("not_ready", 503, "The ledger is being replayed: nothing is answered meanwhile.")
     return jsonify({"status": "ready", "size": size, "witnesses": 0, "quorum": "none"})
+
+
+@blueprint.get("/openapi.json")
+def openapi() -> Response:
+    """Every door of this server: OpenAPI 3.1, made from its routes. `/docs` is the same for people."""
+    return Response(json.dumps(described.document(current_app), indent=1), content_type="application/json")

@@ -3,8 +3,8 @@
 Machines' doors stand in `doors`; the pages need no JavaScript, and set no cookie but the language's.
 """
 
-from verifier.web.pages import demo, lan, problems, scan
+from verifier.web.pages import demo, docs, lan, problems, scan
 from verifier.web.pages.blueprint import Checks, pages
 from verifier.web.pages.problems import explain, prefers_page
 
-__all__ = ["Checks", "demo", "explain", "lan", "pages", "prefers_page", "problems", "scan"]
+__all__ = ["Checks", "demo", "docs", "explain", "lan", "pages", "prefers_page", "problems", "scan"]

@@ -1,0 +1,178 @@
+"""What the doors answer in JSON, as structs: the API's description is made of them, and tests hold answers to them.
+
+Nothing is answered from here; the words of a shape's docstring are what a reader of /docs and /openapi.json gets.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from verifier.statements.body import Country
+
+Day = Annotated[str, Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Instant = Annotated[str, Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
+Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Base64Root = Annotated[str, Meta(pattern="^[A-Za-z0-9+/]{43}=$")]
+Outcome = Literal["genuine", "unverified", "caution", "do_not_use"]
+Known = Literal["yes", "no", "unknown"]
+Size = Annotated[int, Meta(ge=0)]
+
+
+class Shape(Struct, frozen=True, forbid_unknown_fields=True):
+    """A closed object."""
+
+
+class Answers(Shape, frozen=True):
+    """The three questions: is it what it says, whose hands has it been in, may I use it now?"""
+
+    what: Known
+    hands: Known
+    use: Known
+
+
+class Reason(Shape, frozen=True):
+    """Why: a stable `code`, and its words in the language asked for."""
+
+    code: str
+    outcome: Outcome
+    question: Literal["what", "hands", "use"]
+    headline: str
+    sentence: str
+    next_step: str
+
+
+class Identity(Shape, frozen=True):
+    """What the code says. `printed_link` has its pack signature too; `human` are (AI, value) as printed, `national` the
+    national numbers by name; `product` is what the maker calls it."""
+
+    gtin: str | None
+    batch: str | None
+    serial: str | None
+    expiry: str | None
+    digital_link: str
+    printed_link: str
+    human: list[list[str]]
+    national: list[list[str]]
+    product: str | None
+
+
+class Stop(Shape, frozen=True):
+    """A stop on the pack's way as strangers see it: step, day, country; never who."""
+
+    step: str
+    day: Day
+    country: Country
+    gap_before: bool
+
+
+class Ledger(Shape, frozen=True):
+    """What stands behind the verdict: the batch's leaf, the checkpoint, who answered."""
+
+    index: Size | None
+    size: Size
+    root: Base64Root
+    witnesses: Size
+    anchor: None
+    policy: str
+    answered_by: str | None
+
+
+class Verdict(Shape, frozen=True):
+    """One verdict; `reasons` gravest first, `as_of` the time of the answer it rests on, `others` the other codes of
+    the same photo."""
+
+    outcome: Outcome
+    answers: Answers
+    reasons: Annotated[list[Reason], Meta(min_length=1)]
+    identity: Identity | None
+    custody: list[Stop]
+    ledger: Ledger | None
+    as_of: Instant | None
+    checked_at: Instant
+    viewer: Literal["patient", "ward", "pharmacy", "dock", "theatre"]
+    others: list["Verdict"]
+
+
+class Seen(Shape, frozen=True):
+    """A code in a frame: its format, and its corners in pixels (x, y), clockwise from its own top left."""
+
+    format: str
+    corners: list[list[int]]
+
+
+class Shown(Shape, frozen=True):
+    """What a frame shows: a "pack", only its "stripes", a "part" of what names one, or why there is none."""
+
+    seen: str
+    codes: list[Seen]
+
+
+class Problem(Struct, frozen=True):
+    """RFC 9457: `type` ends in a stable word; `value` is what was asked, `expected` what would do, `found` what was."""
+
+    type: Annotated[str, Meta(pattern="^/problems/[a-z0-9_-]+$")]
+    title: Annotated[str, Meta(min_length=1)]
+    status: Annotated[int, Meta(ge=400, le=599)]
+    detail: str
+    value: Any = UNSET
+    expected: Any = UNSET
+    found: Any = UNSET
+
+
+class Dispute(Problem, frozen=True, kw_only=True):
+    """The statement was registered although it contradicts what is recorded of the packs in `disputes`."""
+
+    id: Hex32 | UnsetType = UNSET
+    index: Size | UnsetType = UNSET
+    disputes: list[str] | UnsetType = UNSET
+
+
+class Registered(Shape, frozen=True):
+    """Where a statement stands: its id, its leaf, and the size of the ledger that covers it."""
+
+    id: Hex32
+    status: Literal["registered", "known"]
+    index: Size
+    size: Size
+
+
+class Deposited(Shape, frozen=True):
+    """What was kept, by its SHA-256."""
+
+    digest: Hex32
+
+
+class Healthy(Shape, frozen=True):
+    """The worker runs and its store answers."""
+
+    status: Literal["ok"]
+
+
+class Ready(Shape, frozen=True):
+    """A scan would be answered, and what stands behind it."""
+
+    status: Literal["ready"]
+    size: Size
+    witnesses: Size
+    quorum: str
+
+
+class Anchored(Struct, frozen=True):
+    """Links about one thing (RFC 9264); each of its other members is a link type with its targets."""
+
+    anchor: str
+
+
+class Linkset(Shape, frozen=True):
+    """The links of a GS1 Digital Link (RFC 9264)."""
+
+    linkset: list[Anchored]
+
+
+class Resolver(Struct, frozen=True):
+    """The resolver description file (GS1-Conformant Resolver, section 3)."""
+
+    name: str
+    resolver_root: str = msgspec.field(name="resolverRoot")
+    supported_primary_keys: list[str] = msgspec.field(name="supportedPrimaryKeys")
