@@ -13,6 +13,7 @@ import redis
 from verifier.commands.serve import inspect_store, say
 from verifier.node import boot, highwater, keyfile, lease
 from verifier.node.boot import Corrupt
+from verifier.node.keeping import Keeper
 from verifier.node.keyfile import KeyFileError
 from verifier.node.lease import LeaseLost
 from verifier.node.sequencer import ClockBack, Keys, Sequencer
@@ -86,8 +87,11 @@ def _sequence(
         )
         if size == 0:
             _begin(sequencer, data / "genesis.cose")
+        keeper = Keeper(sequencer.log, deposit_folder(data), lambda: int(time.time()))
         while not stopping():
             sequencer.step(0.5)
+            if sequencer.idle and (gone := len(keeper.look(sequencer.head.size))):
+                say(f"node: removed {gone} deposit{'s' * (gone > 1)} that no statement refers to")
     finally:
         with contextlib.suppress(redis.RedisError):  # gone: then it runs out, or is taken over from this place
             held.drop()

@@ -112,6 +112,11 @@ class Sequencer:
         ready = self._aside.go_on(self._admissible) if self._aside else None
         return leaves + self._commit_aside(ready) if ready else leaves
 
+    @property
+    def idle(self) -> bool:
+        """Whether no batch is on its way into the ledger."""
+        return not self._aside
+
     def commit(self, waiting: Sequence[tuple[bytes, bytes]]) -> int:
         """Make leaves of (token, statement) pairs and answer each; the number of new leaves."""
         before = self.head.size

@@ -31,6 +31,10 @@ class Batch(Body, frozen=True, kw_only=True):
         """The lot's Digital Link, `https://id.gs1.org/01/<gtin>/10/<batch>`."""
         return lot_link(self.gtin, self.batch)
 
+    def deposits(self) -> tuple[bytes, ...]:
+        """The manifest."""
+        return (self.manifest,)
+
     def check(self) -> None:
         """GTIN, lot and date are GS1's."""
         check_gs1(self.gtin, self.batch)

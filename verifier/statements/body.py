@@ -39,6 +39,10 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     def check(self) -> None:
         """Raise Malformed if the fields disagree with each other."""
 
+    def deposits(self) -> tuple[bytes, ...]:
+        """The SHA-256 of each deposit that the statement refers to: it is kept while the statement stands."""
+        return ()
+
     def encode(self) -> bytes:
         """The payload: deterministic CBOR, fields that are null left out. What breaks a rule is refused when read."""
         fields = msgspec.to_builtins(self, builtin_types=(bytes,))
