@@ -25,6 +25,7 @@ from verifier import labels
 from verifier.commands import trust as trusts
 from verifier.commands.client import Client, ServerError
 from verifier.commands.issuing import Lot, identity_of, issue, now
+from verifier.commands.product import portrait, register
 from verifier.commands.say import epcis
 from verifier.identity import Identity
 from verifier.labels.symbol import png
@@ -268,7 +269,7 @@ def _enrol(voice: _Voice) -> None:
 def _products(voice: _Voice) -> None:
     for digits, maker, name, form in PRODUCTS:
         body = Product(gtin=gtin(digits), name=name, form=form, leaflet=f"https://leaflet.example/{gtin(digits)}")
-        voice.say("product", voice.key(maker), body, 800)
+        register(voice.client, voice.key(maker), body, portrait(labels.box_png(name, form)), voice.world.ago(800))
 
 
 def _issue(voice: _Voice, name: str, maker: str, days: int) -> None:

@@ -35,7 +35,8 @@ def test_an_ean13_asks_for_the_lot_and_the_lot_is_checked(demo_house: House, lan
     asked = page(demo_house, language, text=product[1:])
     assert ASKS[language] in asked
     assert CLEAR[language] not in asked
-    (kept,) = re.findall(r'name="text" value="([^"]+)"', asked.partition('class="lot"')[2].partition("</form>")[0])
+    form = asked.partition('class="typed lot"')[2].partition("</form>")[0]
+    (kept,) = re.findall(r'name="text" value="([^"]+)"', form)
     answered = page(demo_house, language, text=kept, lot=" cm 26 p4 ")
     assert ASKS[language] not in answered
     assert CLEAR[language] in answered

@@ -9,6 +9,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from flask import Flask
@@ -135,6 +136,15 @@ def test_another_method_is_a_problem_that_names_those_there_are(
 EXAMPLES = {endpoint: door.example for endpoint, door in openapi.DOORS.items()}
 
 
+def image_of(server: Served, gtin: str) -> str:
+    """The picture of a product, as a verdict tells it; nothing where none is asked for."""
+    if not gtin:
+        return ""
+    said = httpx.post(f"{server.url}/api/scan", json={"text": f"(01){gtin}"}, trust_env=False)
+    image: str = said.json()["information"]["image"]
+    return image
+
+
 @pytest.mark.parametrize("endpoint", EXAMPLES)
 def test_an_example_works_as_it_stands(server: Served, tmp_path: Path, endpoint: str) -> None:
     """Only photo.png, statement.cose, CODE, ID and the keys' folder are put in."""
@@ -145,6 +155,7 @@ def test_an_example_works_as_it_stands(server: Served, tmp_path: Path, endpoint:
     code = _world(server.demo).pack("current", 0).digital_link()
     for line in EXAMPLES[endpoint].splitlines():
         command = line.replace("CODE", code).replace("/ID", f"/{sha256(genesis).hexdigest()}")
+        command = command.replace("/IMAGE", f"/{image_of(server, line.partition('/products/')[2][:14])}")
         command = command.replace("curl ", "curl --fail-with-body -sS --noproxy '*' ", 1)
         command = command.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
         done = subprocess.run(  # noqa: S602 - the documentation's own lines

@@ -15,6 +15,7 @@ VERBS = {
     "node": "Run the one process that holds the log's key.",
     "issue": "Issue a batch and draw its labels.",
     "say": "Say what a member does with packs: ship, receive, dispense ...",
+    "product": "Register what a product is called, its leaflet and its picture.",
     "recall": "Recall lots or a product.",
     "prove": "Write the evidence about one code to a file.",
     "entry": "Read a registered statement, as its readers may.",

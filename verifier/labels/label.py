@@ -51,7 +51,7 @@ def label_png(identity: Identity, carrier: str, title: str = "", module_px: int 
     x, y = layout.symbol
     sheet[y : y + symbol.shape[0], x : x + symbol.shape[1]] = symbol
     for line in layout.lines:
-        cv2.putText(sheet, line.text, (line.x, line.baseline), (0,), _font(), line.px, line.weight)
+        cv2.putText(sheet, line.text, (line.x, line.baseline), (0,), font(), line.px, line.weight)
     return png(sheet)
 
 
@@ -104,11 +104,11 @@ def _line(text: str, x: int, baseline: int, px: int, weight: int) -> Line:
 
 
 def _width(text: str, px: int, weight: int) -> int:
-    _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), _font(), px, weight)
+    _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), font(), px, weight)
     return int(width) + 1
 
 
-def _font() -> cv2.FontFace:
+def font() -> cv2.FontFace:
     """The font inside OpenCV: no machine's own fonts may change the bytes. One a call, threads share none."""
     return cv2.FontFace("sans")
 

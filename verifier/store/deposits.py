@@ -55,6 +55,12 @@ def exists(folder: Path, digest: str) -> bool:
     return path_of(folder, digest).is_file()
 
 
+def length(folder: Path, digest: str) -> int | None:
+    """Its bytes, counted; None where it is not kept here."""
+    path = path_of(folder, digest)
+    return path.stat().st_size if path.is_file() else None
+
+
 def open_chunks(folder: Path, digest: str) -> Iterator[bytes]:
     """Its bytes, 64 KiB at a time, hashed again on the way.
 

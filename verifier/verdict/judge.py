@@ -25,6 +25,7 @@ from verifier.statements.kinds import body_of
 from verifier.statements.product import Product
 from verifier.statements.recall import Recall
 from verifier.statements.roster import Roster, enrol, signer
+from verifier.verdict.beside import Information, Notice, of_product, of_recall
 from verifier.verdict.evidence import Evidence, Exhibit
 from verifier.verdict.reasons import REASONS
 from verifier.verdict.supply import Said, own_supply, said, when
@@ -74,10 +75,10 @@ class Believed:
     roster: Roster = field(default_factory=Roster)
     ids: set[bytes] = field(default_factory=set)
     signed: list[tuple[bytes, int]] = field(default_factory=list)
-    product: Product | None = None
+    product: Information | None = None
     batch: Batch | None = None
     batch_index: int | None = None
-    recalls: list[Recall] = field(default_factory=list)
+    recalls: list[tuple[Recall, Notice]] = field(default_factory=list)
     signing: list[Batch] = field(default_factory=list)  # batches whose pack key has the hint that the code carries
     events: list[Said] = field(default_factory=list)
 
@@ -94,6 +95,7 @@ class Findings:
     by_maker: bool = False
     issued: bool = False
     values: dict[str, str] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
 
 
 def judge(question: Question, evidence: Evidence | None, trust: Trust, now: int) -> Verdict:
@@ -243,7 +245,7 @@ def _enter(statement: Statement, index: int, found: Believed, about: About) -> N
     elif getattr(body, "gtin", None) != about.gtin:
         raise ValueError("about another product")
     elif isinstance(body, Product):
-        found.product = body
+        found.product = of_product(body, member.name, statement)
     elif isinstance(body, Batch):
         if body.pack_key is not None and pack_signature.hint_of(body.pack_key) == about.hint:
             found.signing.append(body)
@@ -253,7 +255,7 @@ def _enter(statement: Statement, index: int, found: Believed, about: About) -> N
             raise Refused("another_lot", value=body.batch, expected=about.batch or "", found=body.batch)
         found.batch, found.batch_index = body, index
     elif isinstance(body, Recall):
-        found.recalls.append(body)
+        found.recalls.append((body, of_recall(body, member.name, statement)))
     else:
         raise ValueError("a kind that is no exhibit about a pack")
     found.signed.append((statement.kid, index))
@@ -347,8 +349,10 @@ def _bad_facts(question: Question, found: Findings, now: int) -> None:
         key = shown.roster.key(kid)
         if key is not None and key.compromised_since is not None and index >= key.compromised_since:
             codes.add("key_compromised")
-    for recall in shown.recalls:
-        codes |= _recalled(recall, identity)
+    for recall, notice in shown.recalls:
+        if said := _recalled(recall, identity):
+            codes |= said
+            found.notices.append(notice)
     if identity.gtin is not None and identity.expiry is not None:  # the code says it itself, whatever is known of it
         today = datetime.fromtimestamp(now, UTC).date()
         if expires_on(identity.expiry, today) < today:
@@ -429,7 +433,8 @@ def _conclude(question: Question, found: Findings, now: int) -> Verdict:
         known if sound else NO_ANSWERS,
         question.identity,
         now,
-        product=found.shown.product.name if found.shown.product else None,
+        information=found.shown.product,
+        notices=tuple(found.notices),
         custody=tuple(answer.custody) if answer else (),
         ledger=ledger,
         as_of=answer.time if answer else None,

@@ -9,6 +9,7 @@ from typing import Any
 from verifier.identity import Identity, national
 from verifier.identity.identity import SIGNATURE
 from verifier.statements.answer import Stop
+from verifier.verdict.beside import Information, Notice
 from verifier.verdict.reasons import QUESTIONS, REASONS, sort, words
 from verifier.verdict.viewers import PATIENT
 
@@ -36,7 +37,8 @@ class Verdict:
     answers: Mapping[str, str]
     identity: Identity | None
     checked_at: int
-    product: str | None = None
+    information: Information | None = None
+    notices: tuple[Notice, ...] = ()
     custody: tuple[Stop, ...] = ()
     ledger: Ledger | None = None
     as_of: int | None = None
@@ -76,10 +78,12 @@ def to_json(verdict: Verdict, language: str) -> dict[str, Any]:
         "outcome": verdict.outcome,
         "answers": dict(verdict.answers),
         "reasons": [words(code, language, verdict.viewer, verdict.values) for code in verdict.reasons],
-        "identity": identity_json(verdict.identity, verdict.product) if verdict.identity else None,
+        "identity": identity_json(verdict.identity, verdict.information) if verdict.identity else None,
         "custody": [
             {"step": s.step, "day": s.day, "country": s.country, "gap_before": s.gap_before} for s in verdict.custody
         ],
+        "information": verdict.information.json() if verdict.information else None,
+        "recalls": [notice.json() for notice in verdict.notices],
         "ledger": {
             "index": ledger.index,
             "size": ledger.size,
@@ -98,7 +102,7 @@ def to_json(verdict: Verdict, language: str) -> dict[str, Any]:
     }
 
 
-def identity_json(identity: Identity, product: str | None) -> dict[str, Any]:
+def identity_json(identity: Identity, product: Information | None) -> dict[str, Any]:
     """An identity as the doors show it: the elements, its links, the text to compare with the box, where a pack's
     signature is not printed, and the national numbers."""
     return {
@@ -110,7 +114,7 @@ def identity_json(identity: Identity, product: str | None) -> dict[str, Any]:
         "printed_link": identity.signed_link(),
         "human": [[label, value] for label, value in identity.human() if label.strip("()") not in SIGNATURE],
         "national": [list(row) for row in national.numbers(identity)],
-        "product": product,
+        "product": product.name if product else None,
     }
 
 

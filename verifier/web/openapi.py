@@ -167,6 +167,15 @@ DOORS: Mapping[str, Door] = {
         (Parameter("batch", "path", "The id of the batch's statement, in hex.", HASH),),
         "must",
     ),
+    "products.image": Door(
+        {200: {"image/webp": Bytes("The picture, of the type that the product's statement names.")}},
+        "curl -o pack.webp $PROBATUM/products/09521000000032/IMAGE",
+        (404,),
+        parameters=(
+            Parameter("gtin", "path", "The product's GTIN.", {"type": "string", "pattern": "^[0-9]{14}$"}),
+            Parameter("digest", "path", "The picture's SHA-256: a verdict's `information.image`.", HASH),
+        ),
+    ),
     "log.checkpoint": Door(
         {200: {TEXT: Bytes("A C2SP signed note: origin, size, root, signatures.")}}, "curl $PROBATUM/checkpoint"
     ),

@@ -78,6 +78,31 @@ class Ledger(Shape, frozen=True):
     answered_by: str | None
 
 
+class Information(Shape, frozen=True):
+    """What the product is, as its maker or a catalogue's authority signed it on the day `as_of`; `image` is the SHA-256
+    of the pack's picture, which `/products/{gtin}/{digest}` shows."""
+
+    name: str
+    form: str | None
+    contents: str | None
+    leaflet: str | None
+    image: str | None
+    source: Literal["maker", "catalogue"]
+    said_by: str
+    as_of: Day
+
+
+class Notice(Shape, frozen=True):
+    """A recall that the verdict tells, in the words of who signed it on the day `as_of`."""
+
+    depth: Literal["patients", "pharmacies"]
+    reason: str
+    instructions: str | None
+    link: str | None
+    said_by: str
+    as_of: Day
+
+
 class Verdict(Shape, frozen=True):
     """One verdict; `reasons` gravest first, `as_of` the time of the answer it rests on, `others` the other codes of
     the same photo."""
@@ -87,6 +112,8 @@ class Verdict(Shape, frozen=True):
     reasons: Annotated[list[Reason], Meta(min_length=1)]
     identity: Identity | None
     custody: list[Stop]
+    information: Information | None
+    recalls: list[Notice]
     ledger: Ledger | None
     as_of: Instant | None
     checked_at: Instant

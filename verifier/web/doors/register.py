@@ -10,13 +10,15 @@ from verifier.node.queue import Receipt
 from verifier.state.parties import names_for, parties_of
 from verifier.state.replay import Projected
 from verifier.statements.cbor import MAX_BYTES
-from verifier.statements.envelope import read, signed_by
+from verifier.statements.envelope import Statement, read, signed_by
 from verifier.statements.errors import Refused
 from verifier.statements.kinds import KINDS, body_of
+from verifier.statements.product import Product
 from verifier.statements.readers import Parties, may_read
 from verifier.store import deposits
 from verifier.store.projection import read_names
 from verifier.store.projection import reader as projected
+from verifier.web import deposited
 from verifier.web.desk import deposit_folder
 from verifier.web.doors.api import body_within, desk
 from verifier.web.doors.signed import Caller, caller, caller_with, claims_signature
@@ -32,7 +34,7 @@ SECRET_LIMIT = 4096
 def register() -> Response:
     """Register a statement (COSE_Sign1); answered when it is a durable, provable leaf. 201, or 200 if it was one."""
     raw = body_within(MAX_BYTES)
-    _check_signature(raw)
+    _check_deposits(_checked(raw))
     receipt = queue.submit(desk().client, raw)
     if receipt.status in ("refused", "malformed"):
         raise _refusal(receipt)
@@ -52,7 +54,14 @@ def register() -> Response:
     return answer
 
 
-def _check_signature(raw: bytes) -> None:
+def _check_deposits(statement: Statement) -> None:
+    """Refuse a statement that names a deposit which is not what it says; raises Refused."""
+    body = body_of(statement)
+    if isinstance(body, Product) and body.image is not None:
+        deposited.picture(deposit_folder(desk().settings.data), body.image)
+
+
+def _checked(raw: bytes) -> Statement:
     """Refuse here what no enrolled key signed: a stranger's bytes must not keep a worker waiting for the node. Whether
     its signer may say it is the node's to decide. Raises Malformed or Refused, as the node would."""
     statement = read(raw)
@@ -62,6 +71,7 @@ def _check_signature(raw: bytes) -> None:
         raise Refused("unknown_key", value=statement.kid.hex(), expected="an enrolled key", found="no such key")
     if not signed_by(statement, key.public):
         raise Refused("bad_signature", value=statement.kid.hex(), expected="the key's signature", found="another")
+    return statement
 
 
 def _refusal(receipt: Receipt) -> Problem:

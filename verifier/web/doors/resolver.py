@@ -19,17 +19,14 @@ from scanner.sighting import Sighting
 from verifier.identity import Identity, IdentityError
 from verifier.identity.ai import KEYS
 from verifier.identity.sent import parse_decoded, parse_sent
-from verifier.state.replay import Projected, product_record
 from verifier.statements.envelope import read
-from verifier.statements.errors import StatementError
 from verifier.statements.genesis import Genesis
 from verifier.statements.kinds import body_of
 from verifier.statements.product import Product
-from verifier.statements.roster import signer
-from verifier.store.projection import reader
 from verifier.verdict.verdict import to_json
 from verifier.web import links
 from verifier.web.doors.api import desk, no_store
+from verifier.web.in_force import signed_product
 from verifier.web.pages.blueprint import finish
 from verifier.web.pages.problems import prefers_page, words_of
 from verifier.web.pages.scan import typed, verdict_page
@@ -179,16 +176,4 @@ def _announced(answer: Response, identity: Identity) -> Response:
 
 
 def _product(identity: Identity) -> Product | None:
-    """What the maker signed of this product, its signature and entitlement asked again; None if nothing holds."""
-    directory = reader(desk().client)
-    record = product_record(directory, identity.gtin) if identity.gtin else None
-    leaf = desk().gatherer.log.leaf(record.id) if record else None
-    if leaf is None:
-        return None
-    try:
-        statement = read(leaf[1])
-        signer(statement, leaf[0], Projected(directory))
-        body = body_of(statement)
-    except StatementError:
-        return None
-    return body if isinstance(body, Product) and body.gtin == identity.gtin else None
+    return signed_product(desk(), identity.gtin) if identity.gtin else None

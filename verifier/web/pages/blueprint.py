@@ -1,5 +1,6 @@
 """What every page shares: the blueprint, the words of the request's language, and what the pages ask of the house."""
 
+import re
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -35,6 +36,7 @@ class Checks(Protocol):
         """The demo images in the order to show them: `file`, and `outcome` with `reasons` where something is read."""
 
 
+OUTSIDE = re.compile(r"https://([A-Za-z0-9.-]{1,253})(?::[0-9]{1,5})?(?:[/?#][!-\[\]-~]*)?")
 Again = tuple[str, str | None]
 
 pages = Blueprint("pages", __name__)
@@ -54,6 +56,17 @@ def again(text: str | None) -> Again | None:
     return (url_for("pages.scan"), text) if text else None
 
 
+def outside(link: str | None) -> tuple[str, str] | None:
+    """A link out of here as (host, link), to be shown by its host; None for one whose host a browser and we could read
+    differently.
+
+    >>> outside("https://leaflet.example/1"), outside("https://known.example\\\\@elsewhere.example/")
+    (('leaflet.example', 'https://leaflet.example/1'), None)
+    """
+    found = OUTSIDE.fullmatch(link) if link else None
+    return (found[1].lower(), found[0]) if found else None
+
+
 @pages.app_context_processor
 def vocabulary() -> dict[str, Any]:
     """What every template may say: `t(key)`, and the words of dates and of keys that data names."""
@@ -68,6 +81,7 @@ def vocabulary() -> dict[str, Any]:
         "moment": lambda instant: words.moment(instant, lang),
         "sentences": words.sentences,
         "callable": words.callable_numbers,
+        "outside": outside,
     }
 
 
