@@ -1,8 +1,10 @@
 """The demo world behind doors that count who asks how often (web/limits), over the same ledger as a House."""
 
+import threading
 from dataclasses import replace
 from typing import Any
 
+import redis
 from flask import Flask
 from house import House, with_element
 
@@ -45,3 +47,24 @@ def assert_refused(answer: Any) -> None:
     assert fields["expected"].startswith("fewer tries in ")
     assert 1 <= int(answer.headers["Retry-After"]) <= 3600
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+class commands:  # noqa: N801 - reads as a statement
+    """The commands that this thread sends to the store, by name."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client, self.sent, self.own = client, [], threading.get_ident()
+
+    def __enter__(self) -> list[str]:
+        self.execute = self.client.execute_command
+
+        def noted(*words: Any, **options: Any) -> Any:
+            if threading.get_ident() == self.own:
+                self.sent.append(str(words[0]))
+            return self.execute(*words, **options)
+
+        self.client.execute_command = noted  # type: ignore[method-assign]
+        return self.sent
+
+    def __exit__(self, *_: object) -> None:
+        del self.client.execute_command  # type: ignore[method-assign]

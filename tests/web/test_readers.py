@@ -1,11 +1,10 @@
 """Who reads an entry through its door: strangers what is for anyone, members what concerns them, and nobody else learns
 whether it is there."""
 
-import threading
 from typing import Any
 
 import pytest
-import redis
+from counting import commands
 from house import BASE, House
 from registry import CANAL, CARRIER, HALLES, MAKER
 
@@ -110,27 +109,6 @@ def test_what_one_may_not_read_answers_as_what_is_not_there(
     assert list(hidden.headers) == list(missing.headers)
     assert reads == none
     assert len(reads) == (1 if asker is None else 5)
-
-
-class commands:  # noqa: N801 - reads as a statement
-    """The commands that this thread sends to the store, by name."""
-
-    def __init__(self, client: redis.Redis) -> None:
-        self.client, self.sent, self.own = client, [], threading.get_ident()
-
-    def __enter__(self) -> list[str]:
-        self.execute = self.client.execute_command
-
-        def noted(*words: Any, **options: Any) -> Any:
-            if threading.get_ident() == self.own:
-                self.sent.append(str(words[0]))
-            return self.execute(*words, **options)
-
-        self.client.execute_command = noted  # type: ignore[method-assign]
-        return self.sent
-
-    def __exit__(self, *_: object) -> None:
-        del self.client.execute_command  # type: ignore[method-assign]
 
 
 def test_a_shared_cache_keeps_only_what_is_for_anyone(demo_house: House, dispensed: str) -> None:

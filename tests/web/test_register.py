@@ -87,6 +87,13 @@ def test_unprotected_headers_do_not_make_another_leaf(seeded: House) -> None:
     assert (again.status_code, again.get_json()["index"]) == (200, first["index"])
 
 
+def test_what_says_that_it_is_no_statement_is_not_read(seeded: House) -> None:
+    statement = seeded.sign("product", AUBREC, product(PRODUCTS[0][2]))
+    for kind in ("application/json", "text/plain", "multipart/form-data; boundary=b"):
+        fields = problem(seeded.http.post("/entries", data=statement.raw, content_type=kind), 415, "content_type")
+        assert (fields["expected"], fields["found"]) == ("application/cose", kind.partition(";")[0])
+
+
 def test_an_event_is_not_for_strangers_and_reads_as_if_it_were_not_there(seeded: House) -> None:
     statement = dispensing(seeded, CANAL, seeded.world.pack("current", 10))
     assert seeded.register(statement.raw).status_code == 201

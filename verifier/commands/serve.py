@@ -97,7 +97,8 @@ def web(settings: Settings, lan: "Lan | None" = None) -> Child:
     argv += ["--host", host, "--port", str(port), "--log-level", "error"]
     if lan:
         argv += ["--ssl-certificate", str(lan.certificate), "--ssl-keyfile", str(lan.key)]
-    process = Process("https" if lan else "web", [*argv, "app:create_app"], cwd=ROOT, env=environment(settings))
+    reached = replace(settings, proxies=0) if lan else settings  # phones stand before no proxy of ours
+    process = Process("https" if lan else "web", [*argv, "app:create_app"], cwd=ROOT, env=environment(reached))
     return Child(process, lambda: web_ready(settings, lan))
 
 

@@ -141,7 +141,7 @@ DOORS: Mapping[str, Door] = {
     "register.register": Door(
         {200: {JSON: shapes.Registered}, 201: {JSON: shapes.Registered}, 409: {PROBLEM: shapes.Dispute}},
         'curl -H "Content-Type: application/cose" --data-binary @statement.cose $PROBATUM/entries',
-        (400, 403, 413),
+        (400, 403, 413, 415),
         {COSE: Bytes("A signed statement: COSE_Sign1, tag 18, deterministic CBOR.", MAX_BYTES)},
     ),
     "register.entry": Door(

@@ -25,6 +25,7 @@ from verifier.web.doors.signed import Caller, caller, caller_with, claims_signat
 from verifier.web.problem import REFUSED_STATUS, Problem
 
 blueprint = Blueprint("register", __name__)
+COSE, OCTETS = "application/cose", "application/octet-stream"
 STATUS = {"registered": 201, "known": 200, "disputed": 409}
 DEPOSIT_LIMIT = 256 * 2**20
 SECRET_LIMIT = 4096
@@ -33,6 +34,8 @@ SECRET_LIMIT = 4096
 @blueprint.post("/entries")
 def register() -> Response:
     """Register a statement (COSE_Sign1); answered when it is a durable, provable leaf. 201, or 200 if it was one."""
+    if request.mimetype not in (COSE, OCTETS, ""):
+        raise Problem("content_type", 415, "Not a type this door reads.", expected=COSE, found=request.mimetype)
     raw = body_within(MAX_BYTES)
     _check_deposits(_checked(raw))
     receipt = queue.submit(desk().client, raw)
