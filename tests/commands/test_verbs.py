@@ -12,8 +12,11 @@ import httpx
 import pytest
 from served import Served
 
+from verifier.commands.entry import described
 from verifier.demo import _world
 from verifier.settings import ROOT
+from verifier.statements.envelope import sign
+from verifier.statements.product import Product
 
 CANAL, HALLES, AUBRAC = "pharmacie-du-canal", "pharmacie-des-halles", "laboratoires-aubrac"
 
@@ -153,6 +156,14 @@ def test_an_entry_is_read_as_its_readers_may(server: Served) -> None:
 def test_an_entry_for_anyone_needs_no_key(server: Served) -> None:
     genesis = sha256((server.data / "genesis.cose").read_bytes()).hexdigest()
     assert server.call("verifier", "entry", genesis).stdout.startswith(b"genesis by root, said ")
+
+
+def test_no_statement_writes_to_the_readers_terminal() -> None:
+    product = Product(gtin="09521000000018", name="Amox\x9b2J\u202e")
+    said = sign("product", "laboratoires-aubrac", product.subject(), 0, product.encode(), bytes(32))
+    shown = described(said, 3)
+    assert r"Amox\x9b2J\u202e" in shown
+    assert all(one.isprintable() or one == "\n" for one in shown)
 
 
 # --- the README ---

@@ -33,6 +33,8 @@ def command(settings: Settings, statement_id: str, key_path: Path | None, server
             found, index = client.entry(statement_id, key)
         if sha256(found).hexdigest() != statement_id:
             raise ServerError(f"{statement_id}: expected its bytes, found those of {sha256(found).hexdigest()}")
+        if raw and sys.stdout.isatty():
+            raise ServerError("the statement is binary: expected `> FILE`, found a terminal")
         line = found if raw else described(read(found), index).encode()
     except (ServerError, KeyFileError, ValueError) as fault:
         raise click.ClickException(str(fault)) from None
@@ -40,10 +42,21 @@ def command(settings: Settings, statement_id: str, key_path: Path | None, server
 
 
 def described(statement: Statement, index: int) -> str:
-    """A statement as people read it: who said what when, then its body in JSON; bytes are hex, EPCIS is itself."""
+    """A statement as people read it: who said what when, then its body in JSON; bytes are hex, EPCIS is itself. What a
+    terminal would obey is written out: others wrote it.
+
+    >>> written("\\x9b2J\\u202e")
+    '\\\\x9b2J\\\\u202e'
+    """
     said = datetime.fromtimestamp(statement.issued_at, UTC).isoformat(timespec="seconds")
     body = body_of(statement)
     fields: dict[str, Any] = msgspec.to_builtins(body, builtin_types=(bytes,))
     shown = json.loads(body.epcis) if isinstance(body, Event) else fields
     text = json.dumps(shown, indent=2, ensure_ascii=False, default=bytes.hex)
-    return f"{statement.kind} by {statement.member}, said {said}, leaf {index}\n{text}\n"
+    lines = (f"{statement.kind} by {statement.member}, said {said}, leaf {index}", *text.split("\n"))
+    return "".join(written(line) + "\n" for line in lines)
+
+
+def written(line: str) -> str:
+    """A line in which every character is one that prints."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
