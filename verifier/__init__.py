@@ -1,6 +1,7 @@
 """The map of the house: each room is named by the question it answers, and has its own law on its door.
 
-    identity/    PURE     what does the code say?              gs1, digital_link, sent, text -> Identity; national
+    identity/    PURE     what does the code say?              gs1, digital_link, sent, text -> Identity; national,
+                                                                wedge
     statements/  PURE     who signed what?                     envelope, kinds (the table), a body a file, serials,
                                                                 pack_signature
     ledger/      PURE     what cannot be unsaid?               merkle, tiles, note, checkpoint, policy, proof

@@ -36,6 +36,7 @@ from verifier.verdict.verdict import Verdict, to_json
 from verifier.verdict.viewers import PATIENT
 from verifier.web.limits import Counted, Limits, Unlimited
 from verifier.web.problem import Problem, of
+from verifier.web.typed import refuse_damage
 
 MAX_AGE_S = 24 * 3600
 
@@ -171,8 +172,10 @@ class Desk:
             return check_each(seen, judge_one, self.clock(), lang, asker.viewer)
 
     def check_text(self, text: str, symbology: str | None, lang: str, asker: Asker = ANYBODY) -> dict[str, Any]:
-        """The verdict JSON of a text; raises Problem."""
+        """The verdict JSON of a text; raises Problem. Without a symbology it was typed, and may be damaged."""
         with told():
+            if symbology is None:
+                refuse_damage(text, self.settings.hosts)
             return to_json(self.check(self.sight_text(text, symbology), asker), lang)
 
     def demo(self) -> list[dict[str, Any]]:

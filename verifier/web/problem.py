@@ -21,7 +21,8 @@ log = logging.getLogger("probatum.web")
 
 
 class Problem(Exception):
-    """A refusal with its status; `type_code` is a stable word and ends the problem's type URI."""
+    """A refusal with its status; `type_code` is a stable word and ends the problem's type URI. `suggested` is a text
+    to ask with instead, if the one who asks finds it right."""
 
     def __init__(
         self,
@@ -33,16 +34,17 @@ class Problem(Exception):
         value: object = None,
         expected: object = None,
         found: object = None,
+        suggested: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.type_code, self.status, self.detail = type_code, status, detail
         self.title = title or type_code.replace("_", " ").capitalize()
-        self.value, self.expected, self.found = value, expected, found
+        self.value, self.expected, self.found, self.suggested = value, expected, found, suggested
         self.retry_after: int | None = 2 if status == 503 else None  # seconds
 
     def fields(self) -> dict[str, Any]:
         """The members of the problem document."""
-        known = {"value": self.value, "expected": self.expected, "found": self.found}
+        known = {"value": self.value, "expected": self.expected, "found": self.found, "suggested": self.suggested}
         base = {"type": f"/problems/{self.type_code}", "title": self.title, "status": self.status}
         return {**base, "detail": self.detail, **{k: v for k, v in known.items() if v not in (None, "")}}
 

@@ -136,7 +136,8 @@ class Shown(Shape, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """RFC 9457: `type` ends in a stable word; `value` is what was asked, `expected` what would do, `found` what was."""
+    """RFC 9457: `type` ends in a stable word; `value` is what was asked, `expected` what would do, `found` what was.
+    `suggested`, of a typed code that was damaged on its way, is what it may have been: to be compared, then asked."""
 
     type: Annotated[str, Meta(pattern="^/problems/[a-z0-9_-]+$")]
     title: Annotated[str, Meta(min_length=1)]
@@ -145,6 +146,7 @@ class Problem(Struct, frozen=True):
     value: Any = UNSET
     expected: Any = UNSET
     found: Any = UNSET
+    suggested: str | UnsetType = UNSET
 
 
 class Dispute(Problem, frozen=True, kw_only=True):

@@ -7,10 +7,11 @@ from werkzeug.exceptions import HTTPException
 from verifier.web import words
 from verifier.web.pages.blueprint import again, pages
 from verifier.web.problem import of
+from verifier.web.typed import TOLD
 
 BY_STATUS = {404: "not_found", 413: "too_large", 415: "not_an_image", 422: "malformed", 503: "store_down"}
 # Problems of what was sent: the page offers to send it again.
-SENT = {"nothing_read", "empty", "malformed", "check_digit", "not_gs1"}
+SENT = {"nothing_read", "empty", "malformed", "check_digit", "not_gs1", *TOLD}
 PHOTO = {"not_an_image", "truncated", "too_large", "too_many_pixels"}
 OUTAGE = 503
 KEPT = 2000  # characters of typed text put back into the form

@@ -9,6 +9,7 @@ from flask import render_template, request
 from verifier.identity import Identity, parse_text
 from verifier.web.pages.blueprint import again, checks, pages
 from verifier.web.problem import Problem
+from verifier.web.typed import perhaps_caps_lock
 from verifier.web.words import expiry, language
 
 TYPED_LIMIT = 16_384  # characters; no code is this long, and an urlencoded form has no limit of its own
@@ -78,6 +79,7 @@ def verdict_page(verdict: dict[str, Any], text: str | None = None) -> str:
         rows=rows,
         facts=[(ai, reading or value) for ai, value, reading in rows if ai in ("10", "17")],
         cards=cards,
+        caps_lock=text is not None and "unknown" in {row["code"] for row in verdict["reasons"]} and _small(verdict),
         of_one=identity is not None or not cards,
         again=again(text or (_repeated(identity) if identity and not cards else None)),
         code=shlex.quote(link) if link and verdict["ledger"] else None,
@@ -115,6 +117,10 @@ def _repeated(identity: dict[str, Any]) -> str | None:
     if identity["printed_link"] != identity["digital_link"]:
         return None
     return "".join(label + value.replace("(", "\\(") for label, value in identity["human"])
+
+
+def _small(verdict: dict[str, Any]) -> bool:
+    return perhaps_caps_lock(verdict["identity"]["serial"])
 
 
 def _printed(label: str) -> int:
