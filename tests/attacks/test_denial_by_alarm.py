@@ -1,17 +1,127 @@
-"""Who alarms in order to deny: he misses a product until its misses are spent, hoping that its patients are refused."""
+"""The cold chain's alarm: heard wherever it is raised by who holds the pack, and of no use to who only wants to harm.
 
-from counting import Counted, assert_refused, wrong
+Who does not hold the pack contradicts the record: a dispute, told as such, and never a broken cold chain.
+"""
 
-from verifier.web.limits import DEVICE, EVERYBODY
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from forge import event_of, signed
+from house import House
+
+from verifier.identity import Identity
+from verifier.node.keyfile import KeyFile
+from verifier.statements.event import Event
+from verifier.statements.key import Key
+
+CANAL, HALLES, MAKER, HOSPITAL = (
+    "pharmacie-du-canal", "pharmacie-des-halles", "nordhavn-pharma", "hopital-saint-roch"
+)  # fmt: skip
+LOGGER = KeyFile(CANAL, bytes([9]) * 32)
+TEMPERATURE = {"type": "Temperature", "value": 14.5, "uom": "CEL"}
+ALARM = TEMPERATURE | {"exception": "ALARM_CONDITION"}
 
 
-def test_a_thousand_devices_guess_at_one_product_and_its_patients_are_not_locked_out(counted: Counted) -> None:
-    """Once everybody's misses are spent, one miss is enough to be refused; who never missed is answered as ever."""
-    genuine = counted.house.world.pack("current", 0)
-    for number in range(EVERYBODY.amount // DEVICE.misses.amount):
-        for guess in range(DEVICE.misses.amount):
-            assert counted.outcome(wrong(counted.house, guess), f"198.51.100.{number}") == "unknown"
-    assert counted.outcome(wrong(counted.house, 0), "203.0.113.1") == "unknown"
-    assert_refused(counted.scan(wrong(counted.house, 1), "203.0.113.1"))
-    for neighbour in range(5):
-        assert counted.outcome(genuine, f"203.0.113.{10 + neighbour}") == "genuine"
+def report(house: House, pack: Identity, *reports: dict[str, Any], name: str = "", **fields: Any) -> Event:
+    """A sensor report about a pack, as a logger's program writes it."""
+    event = json.loads(event_of("excursion", [pack], house.clock(), name=name).epcis)
+    event |= {"disposition": "in_transit", "sensorElementList": [{"sensorReport": list(reports)}]} | fields
+    return Event(epcis=json.dumps(event).encode())
+
+
+@pytest.mark.parametrize(
+    ("viewer", "member"),
+    [("patient", None), ("ward", HOSPITAL), ("theatre", HOSPITAL), ("pharmacy", HALLES), ("dock", "transvia")],
+)
+def test_an_alarm_by_the_holder_is_told_to_everyone(
+    world: House, packs: Iterator[Identity], viewer: str, member: str | None
+) -> None:
+    pack = next(packs)
+    assert world.say("event", CANAL, report(world, pack, TEMPERATURE, ALARM)).status_code == 201
+    assert (world.codes(pack) if member is None else world.codes_as(member, pack, viewer)) == ["cold"]
+    assert world.verdict(pack)["custody"][-1]["step"] == "excursion"
+    said = world.say("event", CANAL, event_of("dispense", [pack], world.clock(), name="after"))
+    assert said.status_code == 201  # the pharmacist decides, and the mark stays
+    assert world.codes(pack) == ["cold", "dispensed"]
+
+
+@pytest.mark.parametrize("words", [{}, {"type": "gs1:Temperature"}, {"exception": "gs1:ALARM_CONDITION"},
+                                   {"exception": "https://gs1.org/voc/ALARM_CONDITION"}])  # fmt: skip
+def test_an_alarm_however_it_is_written(world: House, packs: Iterator[Identity], words: dict[str, str]) -> None:
+    pack = next(packs)
+    assert world.say("event", CANAL, report(world, pack, ALARM | words)).status_code == 201
+    assert world.codes(pack)[0] == "cold"
+
+
+def test_a_loggers_own_key_raises_it_for_its_member(world: House, packs: Iterator[Identity]) -> None:
+    pack = next(packs)
+    body = Key(member=CANAL, public=LOGGER.public, purpose="device", status="enrolled")
+    assert world.say("key", CANAL, body).status_code == 201
+    assert world.register(signed("event", LOGGER, report(world, pack, ALARM), world.clock()).raw).status_code == 201
+    assert world.codes(pack) == ["cold"]
+
+
+@pytest.mark.parametrize("who", [HALLES, MAKER])
+def test_an_alarm_by_who_does_not_hold_the_pack_breaks_nothing(
+    world: House, packs: Iterator[Identity], who: str
+) -> None:
+    pack = next(packs)
+    answer = world.say("event", who, report(world, pack, ALARM, name=who))
+    assert (answer.status_code, answer.get_json()["type"]) == (409, "/problems/disputed")
+    assert world.codes(pack) == ["disputed"]
+
+
+def test_an_authority_or_a_stranger_raises_none(world: House, packs: Iterator[Identity]) -> None:
+    pack = next(packs)
+    answer = world.say("event", "agence-sante", report(world, pack, ALARM))
+    assert (answer.status_code, answer.get_json()["type"]) == (403, "/problems/step_role")
+    stranger = KeyFile(CANAL, bytes([11]) * 32)
+    answer = world.register(signed("event", stranger, report(world, pack, ALARM), world.clock()).raw)
+    assert (answer.status_code, answer.get_json()["type"]) == (403, "/problems/unknown_key")
+    assert world.codes(pack)[0] == "genuine"
+
+
+def test_a_reading_without_an_alarm_is_a_leaf_and_changes_nothing(world: House, packs: Iterator[Identity]) -> None:
+    """Readings are the cold chain's to come: registered, and on no pack's record."""
+    pack = next(packs)
+    before = world.verdict(pack)["custody"]
+    broken, humid = TEMPERATURE | {"exception": "ERROR_CONDITION"}, ALARM | {"type": "RelativeHumidity"}
+    for number, said in enumerate((TEMPERATURE, broken, humid)):
+        assert world.say("event", CANAL, report(world, pack, said, name=str(number))).status_code == 201
+    assert world.codes(pack)[0] == "genuine"
+    assert world.verdict(pack)["custody"] == before
+    answer = world.say("event", HALLES, report(world, pack, TEMPERATURE, name="elsewhere"))
+    assert (answer.status_code, answer.get_json()["type"]) == (403, "/problems/holder")
+
+
+def test_an_alarm_in_another_step_does_not_go_by_unheard(world: House, packs: Iterator[Identity]) -> None:
+    pack = next(packs)
+    words = {"bizStep": "receiving", "disposition": "in_progress"}
+    answer = world.say("event", HALLES, report(world, pack, ALARM, **words))
+    assert (answer.status_code, answer.get_json()["type"]) == (403, "/problems/unknown_step")
+    assert answer.get_json()["found"] == "receiving/in_progress, alarm"
+
+
+@pytest.mark.parametrize("sensors", [[], {}, "x", [1], [{}], [{"sensorReport": []}], [{"sensorReport": "x"}],
+                                     [{"sensorReport": [{"type": "Temperature"}] * 1001}]])  # fmt: skip
+def test_what_is_no_list_of_sensors(world: House, packs: Iterator[Identity], sensors: Any) -> None:
+    pack = world.world.pack("current", 0)
+    body = report(world, pack, sensorElementList=sensors)
+    key = world.key(CANAL)
+    answer = world.register(signed("event", key, _Unread(body, pack), world.clock()).raw)
+    assert (answer.status_code, answer.get_json()["type"]) == (400, "/problems/epcis")
+
+
+class _Unread:
+    """A body whose subject is known beforehand: its own reading is what is refused."""
+
+    def __init__(self, body: Event, pack: Identity) -> None:
+        self.body, self.pack = body, pack
+
+    def subject(self) -> str:
+        return self.pack.digital_link().partition("?")[0]
+
+    def encode(self) -> bytes:
+        return self.body.encode()

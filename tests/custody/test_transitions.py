@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from verifier.custody.transitions import EPCIS, STATES, TRANSITIONS, diagram, follow, roles_for, step_of
+from verifier.custody.transitions import EPCIS, SENSORS, STATES, TRANSITIONS, diagram, follow, roles_for, step_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -35,8 +35,19 @@ def test_each_state_has_its_own_byte() -> None:
 
 
 def test_two_words_of_epcis_make_one_step() -> None:
-    assert {step_of(w["bizStep"], w["disposition"]) for w in EPCIS.values()} == set(EPCIS)
+    told = {step: step_of(w["bizStep"], w.get("disposition", ""), SENSORS.get(step)) for step, w in EPCIS.items()}
+    assert told == {step: step for step in EPCIS}
     assert step_of("dispensing", "stolen") is None
+
+
+def test_a_sensors_alarm_is_an_excursion_or_no_step_at_all() -> None:
+    for step, words in EPCIS.items():
+        found = step_of(words["bizStep"], words.get("disposition", ""), "alarm")
+        assert found == ("excursion" if step in SENSORS else None)
+    assert step_of("sensor_reporting", "in_transit", "alarm") == "excursion"
+    assert step_of("sensor_reporting", "in_transit", "reading") == "reading"
+    assert step_of("sensor_reporting", "in_transit") is None
+    assert step_of("shipping", "in_transit", "reading") == "ship"
 
 
 def test_the_diagram_in_the_docs_is_drawn_from_the_table() -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from verifier.custody.transitions import follow
+from verifier.custody.transitions import SENSORS, STILL, follow
 
 
 class Step(Struct, frozen=True, array_like=True, kw_only=True):
@@ -57,7 +57,7 @@ def after(now: Custody, step: Step) -> Custody:
     state = follow(now.state, step.step) or now.state
     if step.step == "ship":
         return Custody(state, step.member, step.to)
-    if step.step == "stolen":
+    if step.step in STILL:
         return Custody(state, now.holder, now.to)
     return Custody(state, step.member, None)
 
@@ -77,13 +77,16 @@ def decide(maker: str, steps: Sequence[Step], step: str, member: str, to: str | 
     """What `step` by an entitled `member` would be, after `steps`; `to` is whom it would be shipped to.
 
     The same step by the same member again is their own second scan; a step the table does not allow from the present
-    state, or a receipt of what was sent to another, contradicts the record.
+    state, a receipt of what was sent to another, or a sensor's report by who does not hold the pack contradicts the
+    record.
     """
     now = custody(maker, steps)
     if follow(now.state, step) is None:
         last = next((s for s in reversed(steps) if s.applied and follow_changes(s)), None)
         own = last is not None and last.step == step and last.member == member
         return Decision("already" if own else "disputed", now.state)
+    if step in SENSORS and now.holder != member:
+        return Decision("disputed", "held by another")
     if step == "receive" and now.to is not None and now.to != member:
         return Decision("disputed", "sent to another")
     if step == "receive" and now.to is None and now.holder == member and steps:
@@ -108,7 +111,7 @@ def gaps(maker: str, steps: Sequence[Step]) -> tuple[bool, ...]:
 
 
 def _missing(now: Custody, step: Step) -> bool:
-    if step.step == "stolen":
+    if step.step in STILL:
         return False
     if step.step == "receive":
         return now.to is None

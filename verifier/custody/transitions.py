@@ -7,8 +7,10 @@
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +26,28 @@ class Transition:
 _TABLE = json.loads(files("verifier.custody").joinpath("transitions.json").read_text("utf-8"))
 STATES: dict[str, int] = _TABLE["states"]
 STATE_NAMES = {code: name for name, code in STATES.items()}
-EPCIS: dict[str, dict[str, str]] = _TABLE["steps"]
+_OURS = ("sensor", "still", "recorded")  # columns of ours beside EPCIS's words
+EPCIS: dict[str, dict[str, Any]] = {
+    step: {word: value for word, value in row.items() if word not in _OURS} for step, row in _TABLE["steps"].items()
+}
+"""Each step as an EPCIS 2.0 event says it."""
+SENSORS: Mapping[str, str] = {step: row["sensor"] for step, row in _TABLE["steps"].items() if "sensor" in row}
+STILL = frozenset(step for step, row in _TABLE["steps"].items() if row.get("still"))
+RECORDED = frozenset(step for step, row in _TABLE["steps"].items() if row.get("recorded", True))
 TRANSITIONS = tuple(Transition(t["step"], t["from"], t["to"], frozenset(t["roles"])) for t in _TABLE["transitions"])
-_BY_WORDS = {(words["bizStep"], words["disposition"]): step for step, words in EPCIS.items()}
+_BY_WORDS = {(row["bizStep"], row["disposition"]): step for step, row in EPCIS.items() if step not in SENSORS}
+_BY_SENSOR = {(EPCIS[step]["bizStep"], sensor): step for step, sensor in SENSORS.items()}
 
 
-def step_of(biz_step: str, disposition: str) -> str | None:
-    """The step that EPCIS's two words mean, or None."""
-    return _BY_WORDS.get((biz_step, disposition))
+def step_of(biz_step: str, disposition: str, sensor: str | None = None) -> str | None:
+    """The step that EPCIS's two words mean, or a report of sensors that say `sensor` (statements/event); None if the
+    table has no such step. A sensor's alarm in any other step means none: it must not go by unheard.
+
+    >>> step_of("sensor_reporting", "in_transit", "alarm"), step_of("receiving", "in_progress", "alarm")
+    ('excursion', None)
+    """
+    words = _BY_WORDS.get((biz_step, disposition)) if sensor != "alarm" else None
+    return _BY_SENSOR.get((biz_step, sensor or ""), words)
 
 
 def roles_for(step: str) -> frozenset[str]:

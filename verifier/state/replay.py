@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from verifier.custody import history
-from verifier.custody.transitions import STATES, follow, roles_for, step_of
+from verifier.custody.transitions import RECORDED, STATES, follow, roles_for, step_of
 from verifier.identity import Identity
 from verifier.state import pack_keys
 from verifier.state.keys import BatchRecord, Name, ProductRecord
@@ -218,13 +218,16 @@ def _clock(statement: Statement, index: int, read: Read) -> Admission:
 def _event(statement: Statement, index: int, read: Read) -> Admission:
     member = signer(statement, index, Projected(read))
     event = cast(Event, body_of(statement)).read()
-    step = step_of(event.biz_step, event.disposition)
+    step = step_of(event.biz_step, event.disposition, event.sensor)
     if step is None:
-        words = f"{event.biz_step or '-'}/{event.disposition or '-'}"
+        words = f"{event.biz_step or '-'}/{event.disposition or '-'}" + f", {event.sensor}" * (event.sensor == "alarm")
         raise Refused("unknown_step", value=words, expected="a bizStep and disposition of the table", found=words)
     if not roles_for(step) & set(member.roles):
         found = ", ".join(member.roles)
         raise Refused("step_role", value=step, expected=" or ".join(sorted(roles_for(step))), found=found)
+    if step not in RECORDED:
+        _held(event.packs, member, read)
+        return Admission({})
     to = _destination(event.destination, step, read)
     changes: Changes = {}
     disputes: list[str] = []
@@ -273,6 +276,17 @@ def _pack(
         state = follow(history.custody(batch.issuer, steps).state, step)
         changes["state", *key] = bytes([STATES[state or "active"]])
     return decision
+
+
+def _held(packs: tuple[Identity, ...], member: MemberRecord, read: Read) -> None:
+    """Raise Refused unless the member holds every one of the packs."""
+    for pack in packs:
+        key = (pack.gtin or "", pack.batch or "", pack.serial or "")
+        batch = batch_record(read, *key[:2])
+        if batch is None:
+            raise Refused("unknown_batch", value=pack.batch, expected="an issued batch", found="no such batch")
+        if history.custody(batch.issuer, steps_of(read, *key)).holder != member.member:
+            raise Refused("holder", value=pack.digital_link(), expected="who holds the pack", found="held by another")
 
 
 def _destination(destination: str | None, step: str, read: Read) -> str | None:

@@ -6,7 +6,7 @@ The strict reading of foreign JSON lives here; what a step may do to a pack is c
 import json
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -14,13 +14,14 @@ from verifier.identity import Identity, digital_link
 from verifier.statements.body import Body
 from verifier.statements.errors import Malformed
 
-MAX_PACKS = 500
+MAX_PACKS, MAX_REPORTS = 500, 1000
 _OFFSET = re.compile(r"[+-](?:0[0-9]|1[0-4]):[0-5][0-9]")
 
 
 class Epcis(Struct, frozen=True, kw_only=True):
     """What custody reads of one ObjectEvent: `time` in Unix seconds, `local` that moment by the clock where it happened
-    (eventTimeZoneOffset), `day` its day, `packs` in order."""
+    (eventTimeZoneOffset), `day` its day, `packs` in order. `sensor` is what its sensors say: "alarm" where a report of
+    the temperature carries EPCIS's exception ALARM_CONDITION, None where there are none."""
 
     event_id: str
     time: int
@@ -31,6 +32,7 @@ class Epcis(Struct, frozen=True, kw_only=True):
     packs: tuple[Identity, ...]
     destination: str | None
     source: str | None = None
+    sensor: Literal["alarm", "reading"] | None = None
 
 
 class Event(Body, frozen=True, kw_only=True):
@@ -80,6 +82,7 @@ class Event(Body, frozen=True, kw_only=True):
             packs=_packs(fields.get("epcList")),
             destination=_party(fields.get("destinationList"), "destination"),
             source=_party(fields.get("sourceList"), "source"),
+            sensor=_sensor(fields.get("sensorElementList")),
         )
 
 
@@ -138,3 +141,24 @@ def _party(items: object, name: str) -> str | None:
         if isinstance(item, dict) and item.get("type") == "possessing_party":
             return _text(item, name)
     return None
+
+
+def _sensor(items: object) -> Literal["alarm", "reading"] | None:
+    """What a sensorElementList says (EPCIS 2.0, 7.3.7), of temperatures; None where there is no list."""
+    if items is None:
+        return None
+    elements = _objects(items, "sensorElementList")
+    reports = [report for element in elements for report in _objects(element.get("sensorReport"), "sensorReport")]
+    said = {(_last(report.get("type")), _last(report.get("exception"))) for report in reports}
+    return "alarm" if ("Temperature", "ALARM_CONDITION") in said else "reading"
+
+
+def _objects(items: object, name: str) -> list[dict[str, Any]]:
+    if not isinstance(items, list) or not 1 <= len(items) <= MAX_REPORTS or not all(isinstance(i, dict) for i in items):
+        raise Malformed("epcis", value=name, expected=f"a list of 1 to {MAX_REPORTS} objects", found=str(items)[:40])
+    return items
+
+
+def _last(word: object) -> str:
+    """A word of GS1's vocabulary, however it is written: bare, with its prefix, or as a whole URI."""
+    return re.split("[:/]", word)[-1] if isinstance(word, str) else ""

@@ -36,7 +36,7 @@ def said(statement: Statement, body: Event, member: MemberRecord, gtin: str | No
     event = body.read()
     if not any((pack.gtin, pack.batch) == (gtin, batch) for pack in event.packs):
         raise ValueError("about another lot")
-    step = step_of(event.biz_step, event.disposition)
+    step = step_of(event.biz_step, event.disposition, event.sensor)
     if step is None or not roles_for(step) & set(member.roles):
         raise ValueError("a step that is not the signer's to take")
     return Said(statement.id, member.member, step, event)
