@@ -64,6 +64,7 @@ class Forger:
     def __init__(self, house: House, leaves: Sequence[Statement] | None = None) -> None:
         self.house, node = house, house.settings.data / "node"
         self.log, self.node, self.answerer = (load(node / f"{name}.key") for name in ("log", "node", "answer"))
+        self.makers = [load(file) for file in sorted(node.glob("answer-*.key"))]
         self.leaves = tuple(leaves) if leaves is not None else ledger_of(house)
         self.index = {statement.id: index for index, statement in enumerate(self.leaves)}
         self._tiles, self.root = tiles.grow(0, [leaf_hash(s.id) for s in self.leaves], lambda *_: b"")
@@ -110,8 +111,13 @@ class Forger:
         answer = None
         if evidence.answer is not None:
             fields = {"size": self.size, "root": self.root, "applies": sorted(shown)} | said
-            answer = self.sign_answer(changed(answer_of(evidence), **fields), key)
+            answer = self.sign_answer(changed(answer_of(evidence), **fields), key or self.answered(evidence))
         return replace(evidence, checkpoint=self.note(), statements=self.show(shown), answer=answer, growth=None)
+
+    def answered(self, evidence: Evidence) -> KeyFile:
+        """The key here that signed the answer: the registry's, or that of a maker which the node keeps."""
+        kid = read(evidence.answer or b"").kid
+        return next(key for key in (self.answerer, *self.makers) if key.kid == kid)
 
     def sign_answer(self, answer: Answer, key: KeyFile | None = None) -> bytes:
         """An answer by the node, or by whoever holds `key`."""

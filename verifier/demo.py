@@ -53,7 +53,9 @@ ORIGIN = "probatum.example/demo"
 REGISTRY = "registre-demo"
 ROOTS = ("root-1", "root-2", "root-3")
 THRESHOLD = 2
-PACKS = 24
+AUBRAC = "laboratoires-aubrac"
+ANSWERING = AUBRAC  # the maker whose own answer key the node keeps: of what it never issued
+PACKS = 26
 
 # id, name, role, country, GS1 company prefixes
 MEMBERS: tuple[tuple[str, str, str, str, list[str]], ...] = (
@@ -72,6 +74,7 @@ PRODUCTS = (
     ("0952100000002", "laboratoires-aubrac", "Cardiolan 10 mg", "comprimés"),
     ("0952200000001", "nordhavn-pharma", "Insuvia 100 U/ml", "stylo injectable"),
     ("0952100000003", "laboratoires-aubrac", "Calmidol 200 mg", "comprimés"),  # sold without prescription, no serials
+    ("0952200000002", "nordhavn-pharma", "Dormivane 5 mg", "comprimés"),
 )
 
 # name, product number, lot, months from today to the expiry, days ago it was issued
@@ -82,7 +85,12 @@ LOTS = (
     ("withdrawn", 1, "CD26C9", 10, 110),
     ("imported", 2, "NV26H2", 20, 60),
     ("signed", 0, "AX26S4", 14, 30),
+    ("retired", 0, "AX26D5", 12, 90),
+    ("doubted", 0, "AX26E6", 13, 80),
+    ("retracted", 4, "DV26A1", 12, 90),
 )
+ENDED = {"retired": f"{AUBRAC}-retired", "doubted": f"{AUBRAC}-stolen"}
+"""Lots signed by a further key of their maker's, revoked since: one in good order, one as stolen all along."""
 SIGNED = ("signed",)  # lots whose packs carry their own signature
 
 
@@ -118,9 +126,16 @@ class _Voice:
     def key(self, member: str) -> KeyFile:
         return keyfile.load(self.data / "keys" / f"{member}.key")
 
-    def say(self, kind: str, key: KeyFile, body: Body, days: int = 0) -> None:
+    def say(self, kind: str, key: KeyFile, body: Body, days: int = 0) -> int:
+        """Register it; its leaf. What contradicts the record stands as a dispute, as it is meant to here."""
         moment = self.world.ago(days)
-        self.client.register(sign(kind, key.member, body.subject(), moment, body.encode(), key.seed).raw)
+        try:
+            leaf = self.client.register(sign(kind, key.member, body.subject(), moment, body.encode(), key.seed).raw)
+        except ServerError as fault:
+            if fault.fields.get("type") != "/problems/disputed":
+                raise
+            leaf = fault.fields
+        return int(leaf["index"])
 
     def step(self, member: str, step: str, packs: list[Identity], days: int, to: str | None = None) -> None:
         moment = self.world.ago(days)
@@ -138,9 +153,12 @@ def prepare(settings: Settings, moment: int | None = None) -> None:
     log = keyfile.load_or_create(node / "log.key", ORIGIN)
     registry = keyfile.load_or_create(node / "node.key", REGISTRY)
     keyfile.load_or_create(node / "answer.key", REGISTRY)
+    keyfile.load_or_create(node / f"answer-{ANSWERING}.key", ANSWERING)
     roots = [keyfile.load_or_create(data / "keys" / f"{root}.key", ROOT) for root in ROOTS]
     for member, *_ in MEMBERS:
         keyfile.load_or_create(data / "keys" / f"{member}.key", member)
+    for name in ENDED.values():
+        keyfile.load_or_create(data / "keys" / f"{name}.key", AUBRAC)
     keyring = {f"{member}.key": prefixes for member, _, _, _, prefixes in MEMBERS if prefixes}
     (data / "keys" / "keyring.json").write_text(json.dumps(keyring, indent=2) + "\n", "utf-8")
     verifier_key = VerifierKey.of_public(ORIGIN, log.public)
@@ -174,13 +192,16 @@ def seed(settings: Settings, client: Client, report: Report) -> None:
     world = _world(folder)
     voice = _Voice(settings.data, world, client)
     _enrol(voice)
+    since = {name: _key(voice, name, "enrolled") for name in ENDED.values()}
     _products(voice)
     report("demo: issuing batches")
     for name, product, *_, days in LOTS:
-        _issue(voice, name, PRODUCTS[product][1], days)
+        _issue(voice, name, ENDED.get(name, PRODUCTS[product][1]), days)
     report("demo: moving packs")
     _journeys(voice)
     _recalls(voice)
+    _key(voice, ENDED["retired"], "revoked")
+    _key(voice, ENDED["doubted"], "revoked", since[ENDED["doubted"]])
     expected = _images(world, folder)
     trust = trusts.current(settings, client)
     (settings.data / "trust.json").write_text(encode(trust), "utf-8")
@@ -264,6 +285,17 @@ def _enrol(voice: _Voice) -> None:
         body = Member.of({**fields, "key": voice.key(member).public})
         for root in ROOTS[:THRESHOLD]:
             voice.say("member", voice.key(root), body)
+    answer = keyfile.load(node / f"answer-{ANSWERING}.key").public
+    body = Key(member=ANSWERING, public=answer, purpose="answer", status="enrolled")
+    voice.say("key", voice.key(ANSWERING), body)
+
+
+def _key(voice: _Voice, name: str, status: str, compromised_since: int | None = None) -> int:
+    """Say what becomes of a further key of Aubrac's; the leaf that says it."""
+    fields: dict[str, Any] = {"member": AUBRAC, "public": voice.key(name).public, "purpose": "member", "status": status}
+    if compromised_since is not None:
+        fields["compromised_since"] = compromised_since
+    return voice.say("key", voice.key(AUBRAC), Key.of(fields))
 
 
 def _products(voice: _Voice) -> None:
@@ -273,13 +305,15 @@ def _products(voice: _Voice) -> None:
 
 
 def _issue(voice: _Voice, name: str, maker: str, days: int) -> None:
-    """A batch has a fresh secret, so that it is never the same bytes: one that stands already is left as it is."""
+    """A batch has a fresh secret, so that it is never the same bytes: one that stands already is left as it is. So is
+    one whose key has ended: that is said when all are issued."""
     world, key = voice.world, voice.key(maker)
     serials, public = [serial.encode() for serial in world.serials[name]], world.pack_keys.get(name)
     try:
         issue(voice.client, key, world.lots[name], serials, moment=world.ago(days), pack_key=public)
     except ServerError as fault:
-        if fault.fields.get("type") != "/problems/batch_exists":
+        stands = ["batch_exists", *(["request_signature"] if name in ENDED else [])]
+        if fault.fields.get("type") not in [f"/problems/{kind}" for kind in stands]:
             raise
 
 
@@ -304,6 +338,9 @@ def _journeys(voice: _Voice) -> None:
     voice.step("pharmacie-du-canal", "dispense", [world.pack("current", 2)], 4)
     voice.step("laboratoires-aubrac", "stolen", [world.pack("current", 5)], 2)
     voice.step("pharmacie-du-canal", "destroy", [world.pack("current", 6)], 1)
+    voice.step("pharmacie-du-canal", "excursion", [world.pack("imported", 24)], 3)
+    voice.step("pharmacie-du-canal", "dispense", [world.pack("current", 25)], 5)
+    voice.step("pharmacie-des-halles", "dispense", [world.pack("current", 25)], 2)
 
 
 def _recalls(voice: _Voice) -> None:
@@ -313,6 +350,41 @@ def _recalls(voice: _Voice) -> None:
     voice.say("recall", voice.key("agence-sante"), body, 1)
     body = Recall(gtin=withdrawn.gtin, depth="pharmacies", reason="Notice mal imprimée", batches=[withdrawn.batch])
     voice.say("recall", voice.key("laboratoires-aubrac"), body, 1)
+    body = Recall(gtin=voice.world.lots["retracted"].gtin, depth="patients", reason="Risque supérieur au bénéfice")
+    voice.say("recall", voice.key("agence-sante"), body, 1)
+
+
+def _as(member: str, viewer: str, outcome: str, *reasons: str) -> dict[str, Any]:
+    """What a professional is told."""
+    return {"as": f"{member}.key", "viewer": viewer, "outcome": outcome, "reasons": list(reasons)}
+
+
+# image -> what others than a patient are told of it, or a patient who says more
+ALSO: dict[str, list[dict[str, Any]]] = {
+    "genuine-qr": [
+        {"bought": "online", "outcome": "caution", "reasons": ["not_recorded_online"]},
+        _as("pharmacie-du-canal", "pharmacy", "genuine", "genuine"),
+    ],
+    "already-dispensed": [
+        _as("pharmacie-du-canal", "pharmacy", "genuine", "dispensed_here"),
+        _as("pharmacie-des-halles", "pharmacy", "caution", "elsewhere"),
+        _as("transvia", "dock", "caution", "elsewhere"),
+        _as("hopital-saint-roch", "ward", "genuine", "dispensed"),
+        _as("hopital-saint-roch", "theatre", "genuine", "dispensed"),
+    ],
+    "two-counters": [_as("pharmacie-du-canal", "pharmacy", "caution", "disputed", "dispensed_here")],
+    "withdrawn": [_as("pharmacie-du-canal", "pharmacy", "caution", "recall_pharmacy")],
+    "unknown-serial": [
+        {"reads": 2, "outcome": "do_not_use", "reasons": ["unknown_confirmed"]},
+        _as("pharmacie-du-canal", "pharmacy", "caution", "unknown"),
+    ],
+    "batch-mismatch": [
+        _as("pharmacie-du-canal", "pharmacy", "caution", "mismatch"),
+        _as("nordhavn-pharma", "dock", "caution", "mismatch"),
+    ],
+    "journey-incomplete": [_as("pharmacie-des-halles", "pharmacy", "caution", "gap")],
+    "cold-chain-broken": [_as("hopital-saint-roch", "theatre", "do_not_use", "cold")],
+}
 
 
 def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
@@ -323,6 +395,7 @@ def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
     forged = carrying(world.pack("signed", 1), *_altered(world.signatures["signed"][1]))
     foreign = carrying(world.pack("current", 4), "EE08", "dGhlIHRheCBzdGFtcCBvZiBhbm90aGVyIGNvdW50cnk=")
     lookalike = world.pack("current", 3).digital_link().replace("id.gs1.org", "id.gs1.org.controle-boite.example")
+    mixed = identity_of(replace(current, batch=world.lots["expired"].batch), world.serials["current"][12])
     plain, otc = unnumbered(gtin(PRODUCTS[3][0]), "CM26P4", current.expiry), PRODUCTS[3][2]
     rows: list[tuple[str, bytes, str, list[str]]] = [
         _label("genuine-qr", world.pack("current", 0), "qr", name, "genuine", "genuine", "not_recorded"),
@@ -330,13 +403,19 @@ def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
             "genuine-datamatrix", world.pack("current", 1), "datamatrix", name, "genuine", "genuine", "not_recorded"
         ),
         _label("already-dispensed", world.pack("current", 2), "datamatrix", name, "genuine", "dispensed"),
+        _label("two-counters", world.pack("current", 25), "qr", name, "caution", "disputed", "dispensed"),
         _label("expired", world.pack("expired", 0), "datamatrix", name, "do_not_use", "expired"),
         _label("recalled", world.pack("recalled", 0), "datamatrix", PRODUCTS[1][2], "do_not_use", "recall_patient"),
         _label("withdrawn", world.pack("withdrawn", 0), "qr", PRODUCTS[1][2], "caution", "recall_pharmacy"),
+        _label("product-withdrawn", world.pack("retracted", 0), "qr", PRODUCTS[4][2], "do_not_use", "withdrawn"),
         _label("unknown-serial", stranger, "datamatrix", name, "caution", "unknown"),
+        _label("batch-mismatch", mixed, "datamatrix", name, "caution", "unknown"),
         _label("stolen", world.pack("current", 5), "qr", name, "do_not_use", "stolen"),
         _label("destroyed", world.pack("current", 6), "datamatrix", name, "do_not_use", "destroyed"),
         _label("journey-incomplete", world.pack("current", GAP_PACK), "qr", name, "caution", "gap"),
+        _label("cold-chain-broken", world.pack("imported", 24), "datamatrix", PRODUCTS[2][2], "do_not_use", "cold"),
+        _label("key-retired", world.pack("retired", 0), "qr", name, "genuine", "genuine", "not_recorded"),
+        _label("key-compromised", world.pack("doubted", 0), "qr", name, "caution", "key_compromised"),
         _label("signed-pack", world.pack("signed", 0), "qr", name, "genuine", "genuine", "not_recorded"),
         _label("forged-signature", forged, "qr", name, "do_not_use", "forged"),
         _label("foreign-91-92", foreign, "datamatrix", name, "genuine", "genuine", "not_recorded"),
@@ -348,7 +427,8 @@ def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
     expected: dict[str, dict[str, Any]] = {}
     for file, image, outcome, reasons in rows:
         (folder / file).write_bytes(image)
-        expected[file] = {"outcome": outcome, "reasons": reasons}
+        also = ALSO.get(Path(file).stem)
+        expected[file] = {"outcome": outcome, "reasons": reasons, **({"also": also} if also else {})}
     reprinted = identity_of(replace(current, batch="AX26K2"), world.serials["current"][8])
     pairs: list[tuple[str, tuple[Identity, str], tuple[Identity, str], str, list[str], list[str]]] = [
         (

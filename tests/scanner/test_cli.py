@@ -440,6 +440,16 @@ def test_a_label_of_nobody_here(server: Served, tmp_path: Path) -> None:
 # --- professionals ---
 
 
+def test_every_demo_image_in_its_members_hands(server: Served) -> None:
+    asked = [(name, also) for name, row in server.expected.items() for also in row.get("also", ()) if "as" in also]
+    assert len(asked) > 10
+    for name, also in asked:
+        words = ("--as", server.data / "keys" / also["as"], "--viewer", also["viewer"])
+        code, (row,), _ = rows(server, *words, server.demo / name)
+        assert (code, row["outcome"]) == (EXITS[also["outcome"]], also["outcome"])
+        assert [reason["code"] for reason in row["reasons"]] == also["reasons"], (name, also)
+
+
 def keys(server: Served, member: str) -> Path:
     return server.data / "keys" / f"{member}.key"
 

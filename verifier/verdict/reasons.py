@@ -64,6 +64,13 @@ def worst(codes: Iterable[str]) -> str:
     return sort(codes)[0]
 
 
+class _Blanks(dict[str, str]):
+    """A sentence's values; one that nobody knows is an ellipsis."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"
+
+
 def words(code: str, language: str, viewer: str = PATIENT, values: Mapping[str, str] = NOTHING) -> dict[str, str]:
     """A reason as every door shows it to `viewer`; `values` fill the blanks of its sentence.
 
@@ -75,5 +82,5 @@ def words(code: str, language: str, viewer: str = PATIENT, values: Mapping[str, 
     told = {"headline": headline, "sentence": sentence, "next_step": STEPS[reason.step][audience][language]}
     for who in (audience, viewer):
         told |= reason.told_to.get(who, {}).get(language, NOTHING)
-    told["sentence"] = told["sentence"].format_map(values)
+    told["sentence"] = told["sentence"].format_map(_Blanks(values))
     return {"code": code, "outcome": reason.outcome, "question": reason.question, **told}

@@ -49,6 +49,8 @@ class Asker:
     member: str | None = None
     reads: int = 1
     bought: str | None = None
+    first: str | None = None
+    """The Digital Link that the earlier readings gave: another code, now, is read for the first time."""
 
 
 ANYBODY = Asker()
@@ -112,7 +114,8 @@ class Desk:
         now = self.clock()
         if isinstance(seen, Miss):
             return self._miss(seen, now, asker.viewer)
-        question = Question(seen.identity, asker.viewer, asker.reads, asker.member, asker.bought)
+        reads = asker.reads if asker.first in (None, seen.identity.digital_link()) else 1
+        question = Question(seen.identity, asker.viewer, reads, asker.member, asker.bought)
         evidence = self.evidence(seen.identity, asker=asker) if answerable(seen.identity) else None
         return judge(question, evidence, self.trust, now)
 
@@ -179,12 +182,13 @@ class Desk:
             return to_json(self.check(self.sight_text(text, symbology), asker), lang)
 
     def demo(self) -> list[dict[str, Any]]:
-        """The demo images, in order; `outcome` is None where nothing is read; empty without a demo."""
+        """The demo images, in order, each with what a patient is told; `outcome` is None where nothing is read. `also`:
+        what others are told, or who says more (verifier/demo.ALSO). Empty without a demo."""
         listing = self.demo_folder / "expected.json"
         if not listing.exists():
             return []
         rows: dict[str, dict[str, Any]] = json.loads(listing.read_text("utf-8"))
-        blank: dict[str, Any] = {"outcome": None, "reasons": []}
+        blank: dict[str, Any] = {"outcome": None, "reasons": [], "also": []}
         return [{"file": name, "label": Path(name).stem, **blank, **row} for name, row in rows.items()]
 
     @property

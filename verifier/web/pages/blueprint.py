@@ -37,7 +37,8 @@ class Checks(Protocol):
 
 
 OUTSIDE = re.compile(r"https://([A-Za-z0-9.-]{1,253})(?::[0-9]{1,5})?(?:[/?#][!-\[\]-~]*)?")
-Again = tuple[str, str | None]
+Again = tuple[str, dict[str, str]]
+ASKED = ("first", "bought")  # what a person says beside a code: that they read it before, where it was bought
 
 pages = Blueprint("pages", __name__)
 
@@ -48,12 +49,15 @@ def checks() -> Checks:
 
 
 def again(text: str | None) -> Again | None:
-    """Where, and with what text, this answer can be had in the other language; None where a photo would be needed."""
+    """Where, and with what fields, this answer can be had in the other language; None where a photo would be needed."""
     if request.method != "POST" and request.blueprint != "resolver":  # a Digital Link is not to be written anew
         return None
     if request.endpoint == "pages.check":
-        return request.path, None
-    return (url_for("pages.scan"), text) if text else None
+        return request.path, {}
+    if not text:
+        return None
+    asked = {name: request.form[name] for name in ASKED if name in request.form}
+    return url_for("pages.scan"), {"text": text, **asked}
 
 
 def outside(link: str | None) -> tuple[str, str] | None:

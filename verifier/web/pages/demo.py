@@ -1,10 +1,12 @@
 """`/demo`: the demo world's images side by side, to be scanned from another screen or checked by a touch."""
 
 from pathlib import Path
+from typing import Any
 
 from flask import Response, abort, render_template, send_from_directory
 
 from verifier.verdict.reasons import words as worded
+from verifier.verdict.viewers import PATIENT
 from verifier.web.pages.blueprint import checks, pages
 from verifier.web.pages.scan import verdict_page
 from verifier.web.words import language
@@ -12,14 +14,18 @@ from verifier.web.words import language
 
 @pages.get("/demo")
 def demo() -> str:
-    """Each image with what it should say, in the catalogue's own words."""
-    rows = [
-        {"file": row["file"], "outcome": row.get("outcome"), "reason": worded(row["reasons"][0], language())}
-        if row.get("reasons")
-        else {"file": row["file"], "outcome": None, "reason": None}
-        for row in checks().demo()
+    """Each image with what it should say, in the catalogue's own words: to a patient, and to whom else."""
+    return render_template("demo.html", rows=[_shown(row) for row in checks().demo()])
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    reason = worded(row["reasons"][0], language()) if row.get("reasons") else None
+    also = [
+        {"who": one.get("viewer") or ("reads" if "reads" in one else "bought"), "reason": said}
+        for one in row.get("also", ())
+        for said in [worded(one["reasons"][0], language(), one.get("viewer", PATIENT))]
     ]
-    return render_template("demo.html", rows=rows)
+    return {"file": row["file"], "outcome": row.get("outcome") if reason else None, "reason": reason, "also": also}
 
 
 @pages.get("/demo/<file>")

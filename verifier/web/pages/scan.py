@@ -7,11 +7,14 @@ from typing import Any
 from flask import render_template, request
 
 from verifier.identity import Identity, parse_text
+from verifier.verdict.judge import ONLINE
+from verifier.web.desk import Asker
 from verifier.web.pages.blueprint import again, checks, pages
 from verifier.web.problem import Problem
 from verifier.web.typed import perhaps_caps_lock
 from verifier.web.words import expiry, language
 
+UNKNOWN = ("unknown", "unknown_confirmed")
 TYPED_LIMIT = 16_384  # characters; no code is this long, and an urlencoded form has no limit of its own
 # All that a pack's printed link repeats, beside its signature: a code that says more cannot be asked again by its link
 # without losing some.
@@ -35,11 +38,13 @@ def scan() -> str:
     if len(text) + len(lot) > TYPED_LIMIT:
         found = f"{len(text) + len(lot)} characters"
         raise Problem("too_large", 413, "Too long.", expected=f"at most {TYPED_LIMIT} characters", found=found)
+    first = request.form.get("first")
+    asker = Asker(reads=2 if first else 1, bought=_bought(), first=first)
     if data:
-        return verdict_page(checks().check_photo(data, language()))
+        return verdict_page(checks().check_photo(data, language(), asker))
     text = with_lot(text, lot) if lot.strip() else text
     if text:
-        return verdict_page(checks().check_text(text, None, language()), text)
+        return verdict_page(checks().check_text(text, None, language(), asker), text)
     raise Problem("empty", 422, "The form is empty.", expected="a photo or a text", found="neither")
 
 
@@ -66,6 +71,7 @@ def verdict_page(verdict: dict[str, Any], text: str | None = None) -> str:
     identity = None if verdict["reasons"][0]["code"] in TOGETHER else verdict["identity"]
     human = sorted(identity["human"], key=lambda row: _printed(row[0])) if identity else []
     link = identity["printed_link"] if identity else None
+    repeated = text or (_repeated(identity) if identity and not cards else None)
     today = date.fromisoformat(verdict["checked_at"][:10])
     rows = [
         (ai, value, expiry(value, today, language()) if ai == "17" else None)
@@ -79,9 +85,10 @@ def verdict_page(verdict: dict[str, Any], text: str | None = None) -> str:
         rows=rows,
         facts=[(ai, reading or value) for ai, value, reading in rows if ai in ("10", "17")],
         cards=cards,
-        caps_lock=text is not None and "unknown" in {row["code"] for row in verdict["reasons"]} and _small(verdict),
+        caps_lock=text is not None and any(row["code"] in UNKNOWN for row in verdict["reasons"]) and _small(verdict),
         of_one=identity is not None or not cards,
-        again=again(text or (_repeated(identity) if identity and not cards else None)),
+        again=again(repeated),
+        asking=repeated,
         code=shlex.quote(link) if link and verdict["ledger"] else None,
         ask_lot=link if identity and asks_lot(verdict) else None,
         lot_clear=next((row for row in verdict["reasons"] if row["code"] == "lot_not_recalled"), None),
@@ -121,6 +128,11 @@ def _repeated(identity: dict[str, Any]) -> str | None:
 
 def _small(verdict: dict[str, Any]) -> bool:
     return perhaps_caps_lock(verdict["identity"]["serial"])
+
+
+def _bought() -> str | None:
+    """Where the person says they bought it, if the pages ask about it."""
+    return ONLINE if request.form.get("bought") == ONLINE else None
 
 
 def _printed(label: str) -> int:

@@ -1,0 +1,38 @@
+"""A key that was revoked: what it signed in its time stands, unless it was stolen by then; what it signs now does not.
+
+The demo's maker has ended two of its keys: one in good order, one as stolen since it was enrolled.
+"""
+
+import pytest
+from house import House
+
+from verifier.commands.client import ServerError
+from verifier.commands.issuing import Lot, issue
+from verifier.demo import ENDED
+from verifier.statements.batch import Batch
+from verifier.statements.product import Product
+
+
+@pytest.mark.parametrize(("lot", "codes"), [("retired", ["genuine", "not_recorded"]), ("doubted", ["key_compromised"])])
+def test_what_it_signed_before(demo_house: House, lot: str, codes: list[str]) -> None:
+    assert demo_house.codes(demo_house.world.pack(lot, 0)) == codes
+    seen = "hopital-saint-roch"
+    assert demo_house.codes_as(seen, demo_house.world.pack(lot, 0), "theatre") == codes[:1]
+
+
+@pytest.mark.parametrize("name", ENDED.values())
+def test_a_batch_signed_after_it_is_refused_at_the_door(demo_house: House, name: str) -> None:
+    size, key = demo_house.head.size, demo_house.key(name)
+    lot = Lot("09521000000018", f"LATE{name[-4:].upper()}", "290131", ("FR",))
+    with pytest.raises(ServerError, match="signature") as refused:  # its secret and its manifest are not taken
+        issue(demo_house.client, key, lot, [b"SERIAL1"], moment=demo_house.clock())
+    assert refused.value.status == 403
+    body = Batch(
+        gtin=lot.gtin, batch=lot.batch, expiry=lot.expiry, market=["FR"], count=1, k=0, manifest=bytes(32),
+        root=bytes(32),
+    )  # fmt: skip
+    for kind, said in (("batch", body), ("product", Product(gtin=lot.gtin, name="Amoxadine 500 mg"))):
+        for days in (0, 400):  # back-dating it changes nothing: the leaf counts
+            answer = demo_house.say(kind, name, said, demo_house.clock() - days * 86_400)
+            assert (answer.status_code, answer.get_json()["type"]) == (403, "/problems/revoked_key")
+    assert demo_house.head.size == size
