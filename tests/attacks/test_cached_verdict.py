@@ -15,7 +15,7 @@ from verifier.web.desk import Desk
 
 KEEPABLE = {
     "/static/", "/entries/", "/checkpoint", "/tile/", "/.well-known/", "/healthz", "/readyz", "/demo/", "/manifest",
-    "/sw.js", "/icon",
+    "/sw.js", "/icon", "/openapi.json",
 }  # fmt: skip
 """What is no verdict: immutable bytes, a public note checked by its signature, images, health."""
 

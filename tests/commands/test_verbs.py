@@ -139,7 +139,7 @@ def test_a_wrong_recall(server: Served) -> None:
 
 
 def test_an_entry_is_read_as_its_readers_may(server: Served) -> None:
-    done = say(server, HALLES, "receive", pack(server, 20))
+    done = say(server, HALLES, "receive", pack(server, 22))
     entry = done.stdout.decode().split()[-1]
     mine = server.call("verifier", "entry", entry, "--as", key(server, HALLES))
     head, _, body = mine.stdout.decode().partition("\n")
