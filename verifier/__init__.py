@@ -13,7 +13,7 @@
     labels/               what is printed?                     symbol, label
     store/       REDIS    what is kept?                        layout (every key), log, projection, gather
     vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed
-    node/        NETWORK  what do members tell each other?     queue, draft, sequencer, lease, boot, keyfile, auditor
+    node/        NETWORK  what do members tell each other?     queue, draft, laying, sequencer, lease, boot, auditor
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi
     commands/             the terminal, one verb a file
     demo.py               a small consortium to try everything on

@@ -200,6 +200,7 @@ def test_what_is_laid_out_is_the_tree_and_what_is_swept(store: redis.Redis, k: i
         (lambda names: names[:-1], {}, "manifest: expected serials under"),
         (lambda names: names, {"root": bytes(32)}, "manifest: expected serials under 0000"),
         (lambda names: names, {"count": 19_999}, "count: expected 20000, as the manifest, found 19999"),
+        (lambda names: names, {"count": 20_001}, "count: expected 20000, as the manifest, found 20001"),
         (lambda names: names[1000:] + names[:1000], {}, "serial order: expected serials in the order of their buckets"),
         (lambda names: [names[1], names[0], *names[2:]], {}, "serial order: .*, found b'.*' after a later one"),
         (lambda names: [names[0], *names], {}, "serial twice: expected each serial once"),
@@ -215,6 +216,14 @@ def test_what_the_maker_did_not_sign_is_refused(
     with pytest.raises(Malformed, match=told):
         list(lay_out(batch_of(tree, **changed), Opened(bytes(32), iter(names)), Notebook(store)))
     assert set(derived_keys(store)) <= set(laid_out(GTIN, "L1", batch_of(tree, **changed).k))
+
+
+def test_a_manifest_of_more_than_were_signed_is_not_read_to_its_end(store: redis.Redis) -> None:
+    tree = serials.build([b"A%05d" % number for number in range(60_000)], bytes(32), 12)
+    names = iter([serial for row in tree.buckets for serial in row])
+    with pytest.raises(Malformed, match=r"count: expected \d+ or more, as the manifest, found 12000"):
+        list(lay_out(batch_of(tree, count=12_000), Opened(bytes(32), names), Notebook(store)))
+    assert len(list(names)) > 30_000
 
 
 def test_two_states_in_one_bucket(registry: Registry) -> None:

@@ -107,10 +107,12 @@ def lay_out(body: Batch, opened: Opened, writer: Writer) -> Iterator[int]:
     growing.check_k(body.k, body.count)
     prefix, heap = layout.buckets(body.gtin, body.batch), layout.derived(("heap", body.gtin, body.batch))
     fold = Fold(body.k, lambda node, hashes: writer.write(heap, HASH * node, hashes))
-    rows = enumerate(growing.in_order(islice(opened.serials, MOST_PACKS + 1), body.k))
+    rows = enumerate(growing.in_order(opened.serials, body.k))
     writer.write(heap, (2 * HASH << body.k) - 1, b"\0")  # in full length at once: grown in pieces it would weigh more
     count = 0
     while chunk := list(islice(rows, CHUNK)):
+        if count > body.count:  # no further: a maker might sign few and seal millions
+            raise _count(body, f"{count} or more")
         writer.put({prefix + index.to_bytes(4, "big"): pack_bucket(row, bytes(len(row))) for index, row in chunk})
         for index, row in chunk:
             fold.add(serials.bucket_digest(index, row, opened.secret))
@@ -120,7 +122,11 @@ def lay_out(body: Batch, opened: Opened, writer: Writer) -> Iterator[int]:
     if fold.root != body.root:
         raise Malformed("manifest", expected=f"serials under {body.root.hex()}", found=fold.root.hex())
     if count != body.count:
-        raise Malformed("count", value=body.count, expected=f"{count}, as the manifest", found=str(body.count))
+        raise _count(body, f"{count}")
+
+
+def _count(body: Batch, found: str) -> Malformed:
+    return Malformed("count", value=body.count, expected=f"{found}, as the manifest", found=str(body.count))
 
 
 def laid_out(gtin: str, batch: str, k: int) -> Iterator[bytes]:
