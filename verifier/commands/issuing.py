@@ -149,7 +149,7 @@ def send(job: Job, client: Client, key: KeyFile, lot: Lot, product: str | None, 
     try:
         receipt = _registered(client, statement.raw, quiet)
     except ServerError as fault:
-        if is_refusal(fault):  # of a statement that was not sent before, or was it, is not a leaf: else it were known
+        if is_refusal(fault):  # sent before or not, it is no leaf: one that is would be known
             job.remove()
         raise
     job.keep("receipt.json", json.dumps(receipt).encode())

@@ -11,7 +11,7 @@
         statement        the signed batch: from here on nothing is decided any more
         sent             the node may have it                 without a receipt: the same statement is sent again
         receipt.json     its leaf; the manifest is no longer needed
-        drawn            how many packs' labels are drawn     the next pack's are drawn again
+        drawn            how many packs' labels are drawn     the next pack's are drawn again (a power cut: more)
 """
 
 import json
