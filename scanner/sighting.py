@@ -9,8 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from verifier.identity import ForeignLink, Identity, IdentityError, digital_link, gs1, national, parse_text
+from verifier.identity import (
+    ForeignLink,
+    Identity,
+    IdentityError,
+    digital_link,
+    gs1,
+    national,
+    parse_scanned,
+    parse_text,
+)
 from verifier.identity.ai import KEYS
+from verifier.identity.text import BY_SYMBOLOGY
 
 from .decode import MATRIX, NUMBERS, Symbol
 
@@ -87,8 +97,11 @@ def _things(said: Sequence[tuple[Symbol, Identity]]) -> list[Sighting]:
 
 def sight_text(text: str, symbology: str | None = None, hosts: frozenset[str] = HOSTS) -> Sighting | Miss:
     """What was typed, or sent by a reader that names its symbology (ISO/IEC 15424, "]d2")."""
-    claims = symbology in gs1.SYMBOLOGIES
-    one = _try(lambda: gs1.parse(text) if claims else parse_text(text, hosts), (), claims)
+    if symbology is None:
+        one = _try(lambda: parse_text(text, hosts), ())
+    else:
+        one = _try(lambda: parse_scanned(text, symbology, hosts), (), symbology in gs1.SYMBOLOGIES)
+        one = _listed(one) if symbology in BY_SYMBOLOGY else one
     return one if isinstance(one, Miss) else Sighting(one, None)
 
 
@@ -119,12 +132,17 @@ def _parse(symbol: Symbol, hosts: frozenset[str]) -> Identity | Miss:
         # Its own identifier first: content that begins with a second one is not GS1, and is refused as such.
         return _try(lambda: gs1.parse(b"]d2" + symbol.content), (symbol,), claims=True)
     if symbol.format in NUMBERS:
-        number = _try(lambda: NUMBERS[symbol.format](symbol.text), (symbol,))
-        listed = isinstance(number, Miss) and number.error is not None and number.error.code == "no_key"
-        return replace(number, code="no_serial") if isinstance(number, Miss) and listed else number
+        return _listed(_try(lambda: parse_scanned(symbol.text, NUMBERS[symbol.format]), (symbol,)))
     if symbol.text.lower().startswith(("https:", "http:")):
         return _try(lambda: digital_link.parse(symbol.text, hosts), (symbol,))
     return Miss("not_a_pack", "The code is not a GS1 code.", (symbol,))
+
+
+def _listed(number: Identity | Miss) -> Identity | Miss:
+    """A national number that is in no GTIN names a product: what can be said of it is that it carries no serial."""
+    if isinstance(number, Miss) and number.error is not None and number.error.code == "no_key":
+        return replace(number, code="no_serial")
+    return number
 
 
 def _try(parse: Callable[[], Identity], symbols: tuple[Symbol, ...], claims: bool = False) -> Identity | Miss:

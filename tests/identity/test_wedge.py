@@ -138,7 +138,8 @@ def test_a_lot_without_a_serial_is_damaged_only_if_it_ends_as_one_of_our_serials
 
 @pytest.mark.parametrize("text", [
     "", " ", "hello", "9521234000013", "9521234000014", "https://evil.example/01/09521234000013", "0109521234000014",
-    "HTTPS://ID.GS1.ORG/01/09521234000013/21/ABC", "https://id.gs1.org/01/09521234000013/21/abc", "(01)09521234000014",
+    "HTTPS://ID.GS1.ORG/01/09521234000013/21/ABC", "HTTPS://ID.GS1.ORG/01/09521234000013/21/A%2fB",
+    "https://id.gs1.org/01/09521234000013/21/abc", "(01)09521234000014",
     "010952123400001310LOT1\x1d10LOT2", "]C1", "\x1d\x1d", "01" * 4000, "10" * 80, "A" * 9000, "é" * 9000,
 ])  # fmt: skip
 def test_what_is_wrong_in_another_way_is_not_blamed_on_the_keyboard(text: str) -> None:

@@ -164,7 +164,7 @@ def test_only_the_hosts_one_trusts_are_known():
 
 @pytest.mark.parametrize(("text", "symbology"), [
     (PACK.decode(), "]d2"), (PACK.decode(), "]d8"), (PACK.decode(), None), (LINK, None),
-    ("(01)09521234000013(17)271231(10)LOT1(21)ABC", None), ("9521234000013", "]E0"),
+    ("(01)09521234000013(17)271231(10)LOT1(21)ABC", None), ("9521234000013", "]E0"), ("09521234000013", "]I1"),
 ])  # fmt: skip
 def test_typed_text_is_an_identity_without_a_symbol(text, symbology):
     seen = sight_text(text, symbology)
@@ -175,6 +175,7 @@ def test_typed_text_is_an_identity_without_a_symbol(text, symbology):
 @pytest.mark.parametrize(("text", "symbology", "code"), [
     ("", None, "nothing_read"), ("hello", None, "not_a_pack"), ("9521234000014", None, "malformed"),
     ("https://evil.example/01/09521234000013", None, "foreign_link"), ("(01)09521234000013", "]d2", "malformed"),
+    ("521234000013", "]E0", "malformed"), ("A012745093", "]A0", "no_serial"), ("HELLO", "]A0", "not_a_pack"),
     ("A" * 5_000_000, None, "malformed"),
 ])  # fmt: skip
 def test_typed_text_that_is_no_pack_says_why(text, symbology, code):

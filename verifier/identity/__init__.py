@@ -14,6 +14,16 @@ from . import digital_link, gs1, national
 from .dates import expires_on
 from .errors import ForeignLink, IdentityError
 from .identity import Identity
-from .text import parse_text
+from .text import parse_scanned, parse_text
 
-__all__ = ["ForeignLink", "Identity", "IdentityError", "digital_link", "expires_on", "gs1", "national", "parse_text"]
+__all__ = [
+    "ForeignLink",
+    "Identity",
+    "IdentityError",
+    "digital_link",
+    "expires_on",
+    "gs1",
+    "national",
+    "parse_scanned",
+    "parse_text",
+]

@@ -9,11 +9,13 @@ other text.
 """
 
 import re
+from collections.abc import Callable
 
 from . import digital_link, gs1
 from .ai import TABLE, check_digit
 from .errors import IdentityError, within_limit
 from .identity import Element, Identity
+from .national import of_code_39
 
 BLANKS = " \t\r\n"  # never str.strip() alone: Python holds 0x1D for a blank
 WHAT = "GS1 code"
@@ -39,6 +41,19 @@ def parse_text(text: str, hosts: frozenset[str] = digital_link.HOSTS) -> Identit
     if _RAW.match(text):
         return gs1.parse(text)
     raise IdentityError(text, WHAT, "a GTIN, AIs or a link", "other text", "not_gs1")
+
+
+def parse_scanned(text: str, symbology: str, hosts: frozenset[str] = digital_link.HOSTS) -> Identity:
+    """The Identity of what a scanner read in a symbol of this symbology (ISO/IEC 15424 identifier).
+
+    >>> parse_scanned("02345673", "]E4").gtin
+    '00000002345673'
+    """
+    if symbology in gs1.SYMBOLOGIES:
+        return gs1.parse(text)
+    if symbology in BY_SYMBOLOGY:
+        return BY_SYMBOLOGY[symbology](within_limit(text, WHAT))
+    return parse_text(text, hosts)
 
 
 def of_gtin(digits: str, lengths: str = "8, 12, 13 or 14") -> Identity:
@@ -68,3 +83,12 @@ def _bracketed(text: str) -> tuple[tuple[Element, ...], tuple[str, ...]]:
         else:
             unknown.append(ai + value)
     return tuple(known), tuple(unknown)
+
+
+BY_SYMBOLOGY: dict[str, Callable[[str], Identity]] = {
+    "]E0": lambda text: of_gtin(text, "13"),  # EAN-13, and UPC-A and UPC-E as the EAN-13 they stand for
+    "]E4": lambda text: of_gtin(text, "8"),
+    "]I1": lambda text: of_gtin(text, "14"),
+    "]A0": of_code_39,
+}
+"""Linear symbologies that carry one number, and who reads it."""

@@ -43,6 +43,7 @@ SWALLOWED = (*PACK, "710", "711", "712", "713", "714", "715", "716")
 LONGEST = 160  # characters; the fullest code of a pack without its signature is shorter
 READINGS = 64
 _OWN_SERIAL = re.compile("[0-9A-HJ-NPR-Y]{13}")  # statements/numbering; Q, Z, I and O are none of ours
+_ENCODED = re.compile("%[0-9A-Fa-f]{2}")
 _CAPITAL_LINK = re.compile(r"HTTPS?://[A-Z0-9.:-]+/")
 
 
@@ -60,7 +61,8 @@ def damage(text: str, hosts: frozenset[str] = digital_link.HOSTS) -> Damage | No
     text = text.strip(BLANKS)
     read = _try(text, hosts)
     if read is not None:
-        if _CAPITAL_LINK.match(text) and text != text.upper():
+        letters = _ENCODED.sub("", text)
+        if _CAPITAL_LINK.match(text) and letters != letters.upper():
             return Damage("caps_lock", text.swapcase())
         return _unseparated(text, read)
     undone = {code: undo(text) for code, undo in UNDO.items()}
