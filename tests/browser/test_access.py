@@ -165,7 +165,7 @@ def test_a_verdict_by_keyboard_alone(open_page: Open) -> None:
     page.keyboard.type("(01)09521000000018")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("No individual number")
-    for _ in range(4):  # skip link, home, language, try again
+    for _ in range(6):  # skip link, home, language, the lot and its button, try again
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Can I trust this box?")
