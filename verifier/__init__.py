@@ -3,19 +3,21 @@
     identity/    PURE     what does the code say?              gs1, digital_link, sent, text -> Identity; national,
                                                                 wedge
     statements/  PURE     who signed what?                     envelope, kinds (the table), a body a file, serials,
-                                                                pack_signature
+                                                                pack_signature, catalogue_rows
     ledger/      PURE     what cannot be unsaid?               merkle, tiles, note, checkpoint, policy, proof
     custody/     PURE     what may happen to a thing?          transitions (the table), history
     state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys, pack, pack_keys,
-                                                                parties
+                                                                parties, catalogues
     verdict/     PURE     what does it mean?                   evidence, trust, reasons, viewers (tables), judge,
-                                                                several
-    labels/               what is printed?                     symbol, label
+                                                                several; beside (what is told and judges nothing)
+    labels/               what is printed?                     symbol, label, box
     store/       REDIS    what is kept?                        layout (every key), log, projection, gather
     vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed
     node/        NETWORK  what do members tell each other?     queue, draft, laying, sequencer, lease, boot, auditor
-    web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi
+    web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi,
+                                                                shelf (catalogues), deposited, in_force
     commands/             the terminal, one verb a file
+    samples/              files in the shape of public ones, all invented, to import
     demo.py               a small consortium to try everything on
 
 settings.py reads the environment and process.py keeps a child process: they know nothing of ours. Imports run one way

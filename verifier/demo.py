@@ -22,8 +22,10 @@ from nacl.signing import SigningKey
 
 from scanner.photo import read_photo
 from verifier import labels
+from verifier.commands import bdpm, recall_list
 from verifier.commands import trust as trusts
 from verifier.commands.client import Client, ServerError
+from verifier.commands.import_ import call_back, catalogue, publish
 from verifier.commands.issuing import Lot, identity_of, issue, now
 from verifier.commands.product import portrait, register
 from verifier.commands.say import epcis
@@ -56,6 +58,9 @@ THRESHOLD = 2
 AUBRAC = "laboratoires-aubrac"
 ANSWERING = AUBRAC  # the maker whose own answer key the node keeps: of what it never issued
 PACKS = 26
+SAMPLES = Path(__file__).with_name("samples")
+RECALLS = SAMPLES / "recalls.csv"
+RECALLED = ("09529000001028", "RV26A4")  # of these samples: known from the catalogue alone, its lot recalled
 
 # id, name, role, country, GS1 company prefixes
 MEMBERS: tuple[tuple[str, str, str, str, list[str]], ...] = (
@@ -202,6 +207,7 @@ def seed(settings: Settings, client: Client, report: Report) -> None:
     _recalls(voice)
     _key(voice, ENDED["retired"], "revoked")
     _key(voice, ENDED["doubted"], "revoked", since[ENDED["doubted"]])
+    _public(voice)
     expected = _images(world, folder)
     trust = trusts.current(settings, client)
     (settings.data / "trust.json").write_text(encode(trust), "utf-8")
@@ -387,6 +393,16 @@ ALSO: dict[str, list[dict[str, Any]]] = {
 }
 
 
+def _public(voice: _Voice) -> None:
+    """What the authority publishes, through the importer: a catalogue of products nobody here makes, and recalls."""
+    authority, drugs = voice.key("agence-sante"), SAMPLES / "bdpm"
+    found = bdpm.read(*((drugs / name).read_bytes() for name in (bdpm.SPECIALTIES, bdpm.PRESENTATIONS)))
+    day = datetime.fromtimestamp(voice.world.ago(20), UTC).date().isoformat()
+    publish(voice.client, authority, *catalogue(found.rows, day, f"{bdpm.NAME} (démonstration)"))
+    listed = recall_list.read(RECALLS.name, RECALLS.read_bytes())
+    call_back(voice.client, authority, listed.rows, quiet=True)
+
+
 def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
     """Draw the images to scan; file name -> what it must say."""
     current, name = world.lots["current"], PRODUCTS[0][2]
@@ -396,6 +412,7 @@ def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
     foreign = carrying(world.pack("current", 4), "EE08", "dGhlIHRheCBzdGFtcCBvZiBhbm90aGVyIGNvdW50cnk=")
     lookalike = world.pack("current", 3).digital_link().replace("id.gs1.org", "id.gs1.org.controle-boite.example")
     mixed = identity_of(replace(current, batch=world.lots["expired"].batch), world.serials["current"][12])
+    called = unnumbered(*RECALLED, current.expiry)
     plain, otc = unnumbered(gtin(PRODUCTS[3][0]), "CM26P4", current.expiry), PRODUCTS[3][2]
     rows: list[tuple[str, bytes, str, list[str]]] = [
         _label("genuine-qr", world.pack("current", 0), "qr", name, "genuine", "genuine", "not_recorded"),
@@ -422,6 +439,7 @@ def _images(world: World, folder: Path) -> dict[str, dict[str, Any]]:
         _label("maker-not-enrolled", elsewhere, "datamatrix", "", "unverified", "not_registered"),
         ("look-alike-url.png", _code(lookalike, zxingcpp.BarcodeFormat.QRCodeModel2), "unverified", ["foreign_link"]),
         _label("no-serial-lot", plain, "datamatrix", otc, "unverified", "no_serial", "lot_not_recalled"),
+        _label("no-serial-recalled", called, "datamatrix", "Rhumavil", "do_not_use", "recall_patient", "no_serial"),
         ("ean13-only.png", _code(current.gtin[1:], zxingcpp.BarcodeFormat.EAN13), "unverified", ["no_serial"]),
     ]
     expected: dict[str, dict[str, Any]] = {}

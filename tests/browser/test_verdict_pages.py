@@ -22,7 +22,8 @@ DEMO = (
     "recalled.png", "withdrawn.png", "product-withdrawn.png", "unknown-serial.png", "batch-mismatch.png",
     "stolen.png", "destroyed.png", "journey-incomplete.png", "cold-chain-broken.png", "key-retired.png",
     "key-compromised.png", "signed-pack.png", "forged-signature.png", "foreign-91-92.png", "maker-not-enrolled.png",
-    "look-alike-url.png", "no-serial-lot.png", "ean13-only.png", "two-packs.png", "codes-differ.png",
+    "look-alike-url.png", "no-serial-lot.png", "no-serial-recalled.png", "ean13-only.png", "two-packs.png",
+    "codes-differ.png",
 )  # fmt: skip
 ONE_OF_EACH = ("genuine-qr.png", "ean13-only.png", "unknown-serial.png", "recalled.png")
 in_both_languages = pytest.mark.parametrize("language", ["fr", "en"])

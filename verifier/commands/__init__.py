@@ -4,6 +4,7 @@ Each file exports `command`, a click.Command that takes the Settings with `@clic
 """
 
 import importlib
+import keyword
 import os
 
 import click
@@ -16,6 +17,7 @@ VERBS = {
     "issue": "Issue a batch and draw its labels.",
     "say": "Say what a member does with packs: ship, receive, dispense ...",
     "product": "Register what a product is called, its leaflet and its picture.",
+    "import": "Import a catalogue of products, or a list of recalls.",
     "recall": "Recall lots or a product.",
     "prove": "Write the evidence about one code to a file.",
     "entry": "Read a registered statement, as its readers may.",
@@ -23,7 +25,7 @@ VERBS = {
     "audit": "Read a node's whole log again, and name the first wrong byte.",
     "rebuild": "Replay the ledger into every derived key.",
 }
-"""Verb -> what it does; its file bears its name."""
+"""Verb -> what it does; its file bears its name (with a "_" after one that is Python's own)."""
 
 
 class House(click.Group):
@@ -37,7 +39,8 @@ class House(click.Group):
         """The verb's `command`, imported now."""
         if cmd_name not in VERBS:
             return None
-        command = importlib.import_module(f"{__name__}.{cmd_name}").command
+        file = cmd_name + "_" * keyword.iskeyword(cmd_name)
+        command = importlib.import_module(f"{__name__}.{file}").command
         assert isinstance(command, click.Command), f"{cmd_name}.command is no click.Command"  # noqa: S101
         return command
 

@@ -12,6 +12,7 @@
 ("reserved", kid hex)              id of the statement whose key no one may enrol: a batch's pack key, the log's own
 ("pack", gtin, batch, serial)      [custody Step, ...]
 ("state", gtin, batch, serial)     one byte; kept inside the pack's bucket
+("catalogues",)                    [CatalogueRecord, ...] by source: the newest of each
 ("clock",) ("clock", page)         registered times: the count, and pages of [[size, time], ...]
 """
 
@@ -41,3 +42,14 @@ class BatchRecord(Struct, frozen=True, array_like=True):
     k: int
     root: bytes
     manifest: bytes
+
+
+class CatalogueRecord(Struct, frozen=True, array_like=True):
+    """A catalogue in force: who publishes it, its leaf and id, its day (YYYY-MM-DD), the SHA-256 of its rows."""
+
+    source: str
+    member: str
+    index: int
+    id: bytes
+    published: str
+    rows: bytes

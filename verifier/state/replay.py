@@ -14,10 +14,11 @@ import msgspec
 from verifier.custody import history
 from verifier.custody.transitions import RECORDED, STATES, follow, roles_for, step_of
 from verifier.identity import Identity
-from verifier.state import pack_keys
+from verifier.state import catalogues, pack_keys
 from verifier.state.keys import BatchRecord, Name, ProductRecord
 from verifier.statements import cbor
 from verifier.statements.batch import Batch
+from verifier.statements.catalogue import Catalogue
 from verifier.statements.clock import Clock
 from verifier.statements.envelope import MEMBER, Statement, kid_of, usable_key
 from verifier.statements.errors import Refused
@@ -200,6 +201,12 @@ def _recall(statement: Statement, index: int, read: Read) -> Admission:
     return Admission({name: cbor.encode([*_value(read, name, []), row]) for name in names})
 
 
+def _catalogue(statement: Statement, index: int, read: Read) -> Admission:
+    member = signer(statement, index, Projected(read))
+    body = cast(Catalogue, body_of(statement))
+    return Admission(catalogues.published(statement, body, member.member, index, read))
+
+
 def _clock(statement: Statement, index: int, read: Read) -> Admission:
     signer(statement, index, Projected(read))
     body = cast(Clock, body_of(statement))
@@ -304,6 +311,7 @@ _REDUCERS: Mapping[str, Callable[[Statement, int, Read], Admission]] = {
     "product": _product,
     "batch": _batch,
     "recall": _recall,
+    "catalogue": _catalogue,
     "clock": _clock,
     "event": _event,
 }

@@ -15,6 +15,7 @@ from importlib.resources import files
 from verifier.statements.answer import Answer
 from verifier.statements.batch import Batch
 from verifier.statements.body import Body
+from verifier.statements.catalogue import Catalogue
 from verifier.statements.clock import Clock
 from verifier.statements.envelope import MEMO_BYTES, Statement
 from verifier.statements.errors import Malformed
@@ -33,6 +34,7 @@ BODIES: Mapping[str, type[Body]] = {
     "batch": Batch,
     "event": Event,
     "recall": Recall,
+    "catalogue": Catalogue,
     "clock": Clock,
     "answer": Answer,
 }

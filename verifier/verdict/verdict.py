@@ -114,7 +114,7 @@ def identity_json(identity: Identity, product: Information | None) -> dict[str, 
         "printed_link": identity.signed_link(),
         "human": [[label, value] for label, value in identity.human() if label.strip("()") not in SIGNATURE],
         "national": [list(row) for row in national.numbers(identity)],
-        "product": product.name if product else None,
+        "product": product.name if product and product.source == "maker" else None,
     }
 
 

@@ -4,7 +4,9 @@ shown to strangers: a picture is a picture, and nothing else that a browser migh
 from pathlib import Path
 
 from scanner.photo import PhotoError, read_header
-from verifier.statements.errors import Refused
+from verifier.statements import catalogue_rows
+from verifier.statements.catalogue import Catalogue
+from verifier.statements.errors import Malformed, Refused
 from verifier.statements.product import Picture
 from verifier.store import deposits
 
@@ -28,6 +30,21 @@ def picture(folder: Path, named: Picture) -> bytes:
     if header.width * header.height > MOST_PIXELS:
         raise _wrong(digest, f"at most {MOST_PIXELS} pixels", f"{header.width} x {header.height}")
     return data
+
+
+def catalogue(folder: Path, named: Catalogue) -> None:
+    """Raises Refused `catalogue` unless the deposit is here and holds the rows that `named` says."""
+    digest, length = named.rows.hex(), deposits.length(folder, named.rows.hex())
+    expected = f"{named.count} rows in a deposit of {named.size} bytes"
+    if length != named.size:
+        found = "no such deposit" if length is None else f"{length} bytes"
+        raise Refused("catalogue", value=digest, expected=expected, found=found)
+    try:
+        count = catalogue_rows.check(b"".join(deposits.open_chunks(folder, digest)))
+    except Malformed as fault:
+        raise Refused("catalogue", value=digest, expected=fault.expected, found=fault.found) from fault
+    if count != named.count:
+        raise Refused("catalogue", value=digest, expected=expected, found=f"{count} rows")
 
 
 def _wrong(digest: str, expected: str, found: str) -> Refused:

@@ -6,7 +6,7 @@ photo -> grey pixels -> symbols -> Identity -> gather -> Evidence -> judge -> Ve
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from ssl import PEM_cert_to_DER_cert
@@ -36,6 +36,7 @@ from verifier.verdict.verdict import Verdict, to_json
 from verifier.verdict.viewers import PATIENT
 from verifier.web.limits import Counted, Limits, Unlimited
 from verifier.web.problem import Problem, of
+from verifier.web.shelf import Shelf
 from verifier.web.typed import refuse_damage
 
 MAX_AGE_S = 24 * 3600
@@ -81,6 +82,11 @@ class Desk:
         answerers = Answerers(self.client, answerer_of(path), makers)
         return Gatherer(self.client, genesis, self.trust.policy, answerers, self._opening)
 
+    @cached_property
+    def shelf(self) -> Shelf:
+        """The catalogues in force."""
+        return Shelf(self.client, self.gatherer.log.leaf, deposit_folder(self.settings.data))
+
     def _opening(self, statement_id: bytes) -> bytes | None:
         try:
             return self._remembered(statement_id)
@@ -117,7 +123,10 @@ class Desk:
         reads = asker.reads if asker.first in (None, seen.identity.digital_link()) else 1
         question = Question(seen.identity, asker.viewer, reads, asker.member, asker.bought)
         evidence = self.evidence(seen.identity, asker=asker) if answerable(seen.identity) else None
-        return judge(question, evidence, self.trust, now)
+        verdict = judge(question, evidence, self.trust, now)
+        if verdict.information is None and seen.identity.gtin is not None:
+            return replace(verdict, information=self.shelf.find(seen.identity.gtin))
+        return verdict
 
     def evidence(self, identity: Identity, since: int | None = None, asker: Asker = ANYBODY) -> Evidence:
         """The evidence of what is `answerable`, as the one who asks may have it; raises NotReady, redis.RedisError, or

@@ -9,6 +9,7 @@ from verifier.node import queue
 from verifier.node.queue import Receipt
 from verifier.state.parties import names_for, parties_of
 from verifier.state.replay import Projected
+from verifier.statements.catalogue import Catalogue
 from verifier.statements.cbor import MAX_BYTES
 from verifier.statements.envelope import Statement, read, signed_by
 from verifier.statements.errors import Refused
@@ -62,6 +63,8 @@ def _check_deposits(statement: Statement) -> None:
     body = body_of(statement)
     if isinstance(body, Product) and body.image is not None:
         deposited.picture(deposit_folder(desk().settings.data), body.image)
+    elif isinstance(body, Catalogue):
+        deposited.catalogue(deposit_folder(desk().settings.data), body)
 
 
 def _checked(raw: bytes) -> Statement:
