@@ -8,7 +8,7 @@ import pytest
 from conformance import __main__ as command
 from conformance import arguments, report
 from conformance.rows import Row, Source
-from conformance.sets import photos
+from conformance.sets import gs1_engine, photos
 
 HERE = Path()
 ROWS = (Row("one", "yes", "yes"), Row("two", "yes", "no"), Row("three [x]", "yes", "no", "known"))
@@ -75,8 +75,19 @@ def test_a_photograph_read_wrong_is_no_unread_one(vectors: Path, tmp_path: Path)
 def test_nothing_differs_without_an_argument(vectors: Path) -> None:
     results = command.judge(vectors)
     assert report.faults(results) == []
-    assert sum(result.agree for result in results) > 500
-    assert {row.difference for result in results for row, _ in result.differ} <= {"unread"}
+    assert sum(result.agree for result in results) > 1000
+    judged = {result.name: result for result in results if not result.why_not}
+    assert {"merkle inclusion", "merkle consistency", "ed25519", "gs1 engine", "gs1 dictionary"} <= judged.keys()
+    for result in judged.values():
+        assert len(result.differ) <= result.rows / 4, f"{result.name}: more argued than judged"
+    assert {row.difference for row, _ in judged["gs1 engine"].differ} <= {one.name for one in gs1_engine.DIFFERENCES}
+
+
+@pytest.mark.interop
+def test_every_door_of_the_engine_is_asked_and_every_rule_of_ours_is_needed(vectors: Path) -> None:
+    rows = list(gs1_engine._rows(vectors / "vectors/gs1"))
+    assert {gs1_engine.suite(row) for row in rows} == set(gs1_engine.DOORS)
+    assert {gs1_engine.difference(row) for row in rows} == {None, *gs1_engine.DIFFERENCES}
 
 
 @pytest.mark.interop

@@ -1,15 +1,19 @@
 """GS1's own syntax engine, row by row: which door of ours takes a row, and whether what it says there agrees.
 
-Free of pytest: whoever has the rows (gs1-syntax-engine's own tests as JSON: suite, input, accept,
-engine_default_accept) can run them. Every row is judged. Where the engine's option and its default differ, the default
-is the rule; where ours is another rule still, a row of DIFFERENCES says why, for every input that it fits.
+Where the engine's option and its default differ, the default is the rule. Where ours is another rule still, DIFFERENCES
+names it, knows the rows it is about and the refusals it allows them; docs/conformance.md argues it. A link that both
+accept must also say the same elements.
 """
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from conformance.rows import Row as Judged
+from conformance.rows import Source, files
 from verifier.identity import Identity, IdentityError, digital_link, gs1, parse_text
 from verifier.identity.ai import ITEMS, KEYS
 from verifier.identity.text import BY_SYMBOLOGY, parse_scanned
@@ -63,9 +67,9 @@ def refusal(row: Row) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A rule of ours that is not the engine's: why, the rows it is about, and the refusal codes it allows them."""
+    """A rule of ours that is not the engine's: its name, the rows it is about, the refusal codes it allows them."""
 
-    why: str
+    name: str
     fits: Callable[[Row], bool]
     allows: Callable[[Row], frozenset[str | None]]
 
@@ -86,22 +90,22 @@ def _plain_data(row: Row) -> bool:
 
 DIFFERENCES = (
     Difference(
-        "an AI is never said twice, not even with one value: two readers could keep another of the two",
+        "said_twice",
         lambda row: suite(row) == "validateAIs" and len(set(_ais(row))) < len(_ais(row)),
         lambda _: frozenset({"ai_twice"}),
     ),
     Difference(
-        "which AIs need or exclude which is judged over every symbol of a thing (Syntax Dictionary), not over one",
+        "one_symbol",
         lambda row: suite(row) == "validateAIs" and not row["accept"] and row["engine_default_accept"],
         lambda row: frozenset({None}) if _names_one_thing(row) else frozenset({"no_key", "two_keys"}),
     ),
     Difference(
-        "data that is not GS1's is data to the engine, and names no thing here",
+        "plain_data",
         _plain_data,
         lambda row: frozenset({"not_gs1" if row["input"][3:] else "empty"}),
     ),
     Difference(
-        "a composite is two symbols: our readers give each alone, and a message that glues them is refused",
+        "composite",
         lambda row: suite(row) == "testProcessScanData" and "|]e0" in row["input"],
         lambda _: frozenset({"charset"}),
     ),
@@ -113,9 +117,32 @@ def difference(row: Row) -> Difference | None:
     return next((one for one in DIFFERENCES if one.fits(row)), None)
 
 
-def agrees(row: Row, code: str | None) -> bool:
-    """Whether our refusal (None: accepted) is what the engine says, or what our own rule says instead."""
-    ours = difference(row)
-    if ours is not None:
-        return code in ours.allows(row)
-    return (code is None) == (row["accept"] and bool(row["engine_default_accept"]))
+def _rows(folder: Path) -> Iterator[Row]:
+    for path in files(folder, "engine_vectors.json"):
+        yield from json.loads(path.read_bytes())
+
+
+def _judge(folder: Path) -> Iterator[Judged]:
+    for row in _rows(folder):
+        accepted = row["accept"] and bool(row["engine_default_accept"])
+        expected, found, kind = "accepted" if accepted else "refused", *_said(row)
+        if accepted and found == "accepted" and suite(row) == "parseDLuri" and row["engine_out"][:1] == "(":
+            expected, found, kind = f"read {_theirs(row)}", f"read {sorted(parse(row).elements)}", "elements"
+        yield Judged(f"{suite(row)} {row['input']}", expected, found, kind)
+
+
+def _said(row: Row) -> tuple[str, str]:
+    """Whether we accept; and the rule of ours that says so where one fits, which allows no other refusals."""
+    code, rule = refusal(row), difference(row)
+    if rule is None:
+        return "accepted" if code is None else "refused", code or "accepted"
+    if code not in rule.allows(row):
+        return f"refused as {code}" if code else "accepted", f"not by {rule.name}"
+    return "accepted" if code is None else "refused", rule.name
+
+
+def _theirs(row: Row) -> list[tuple[str, str]]:
+    return sorted(re.findall(r"\(([0-9]+)\)([^(]*)", row["engine_out"]))
+
+
+SOURCE = Source("gs1 engine", "vectors/gs1", lambda folder: sum(1 for _ in _rows(folder)), _judge)

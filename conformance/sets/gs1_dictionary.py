@@ -53,4 +53,4 @@ def _judge(folder: Path) -> Iterator[Row]:
     return (Row(f"({ai})", _theirs(flags, rules), _ours(ai), "table") for ai, flags, rules in _lines(folder))
 
 
-SOURCES = (Source("gs1 dictionary", "vectors/gs1", lambda folder: sum(1 for _ in _lines(folder)), _judge),)
+SOURCE = Source("gs1 dictionary", "vectors/gs1", lambda folder: sum(1 for _ in _lines(folder)), _judge)
