@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from verifier.verdict.reasons import LANGUAGES, OUTCOMES, words
 from verifier.web import wire
+from verifier.web import words as worded
 from verifier.web.desk import ANYBODY, Asker
 from verifier.web.problem import Problem
 from verifier.web.words import sentences, typeset
@@ -261,6 +262,7 @@ def test_several_codes_are_a_card_each_and_none_is_explained(
     desk.fields = of_several(language, sign)
     page = page_of(client.post(f"/?lang={language}", data={"image": (BytesIO(b"x"), "x")}))
     head, _, cards = page.partition('<ul class="cards">')
+    assert worded.text("others.among", language, count=2) in unescape(head.partition('id="details"')[0])
     assert typeset(words(sign, language)["headline"], language) in head
     assert "LOT1" not in head
     for code in ("genuine", "unknown"):
