@@ -94,6 +94,7 @@ class Findings:
     answered_by: str | None = None
     by_maker: bool = False
     issued: bool = False
+    own: list[Said] = field(default_factory=list)  # events about this pack that the answer names
     values: dict[str, str] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
 
@@ -296,8 +297,9 @@ def _answer(question: Question, evidence: Evidence, found: Findings, now: int, m
     if body.time + max_age_s < now:
         found.codes.add("stale")
     # Of what the answer withholds, the asker may hold what they signed themselves: this pack's events, no others.
-    own = {one.id for one in found.shown.events if one.about(question.identity)} & set(body.withheld)
-    shown = found.shown.ids - own
+    named = set(body.withheld)
+    found.own = [one for one in found.shown.events if one.id in named and one.about(question.identity)]
+    shown = found.shown.ids.difference(one.id for one in found.own)
     if set(body.applies) != shown:
         found.codes.add("missing_recalls" if set(body.applies) > shown else "broken_evidence")
 
@@ -383,7 +385,7 @@ def _answered(question: Question, found: Findings, answer: Answer, now: int) -> 
 def _supplied(question: Question, found: Findings, now: int) -> str:
     """Normal in a hand; at a counter one's own scan, if one signed it, and somebody's otherwise."""
     code = VIEWERS[question.viewer].supplied
-    own = own_supply(found.shown.events, question.identity, question.member)
+    own = own_supply(found.own, question.member)
     if code != "elsewhere" or own is None:
         return code
     found.values["time"] = when(own, now)

@@ -42,10 +42,9 @@ def said(statement: Statement, body: Event, member: MemberRecord, gtin: str | No
     return Said(statement.id, member.member, step, event)
 
 
-def own_supply(events: Iterable[Said], identity: Identity, member: str | None) -> Epcis | None:
-    """The dispensing of this pack that `member` signed, if it is shown."""
-    own = [one.event for one in events if (one.member, one.step) == (member, DISPENSE) and one.about(identity)]
-    return own[0] if own else None
+def own_supply(events: Iterable[Said], member: str | None) -> Epcis | None:
+    """The dispensing that `member` signed, if it is among these events of a pack."""
+    return next((one.event for one in events if (one.member, one.step) == (member, DISPENSE)), None)
 
 
 def when(event: Epcis, now: int) -> str:
