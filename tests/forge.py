@@ -37,7 +37,8 @@ PACKS = {
     "active": ("current", 0), "neighbour": ("current", 1), "supplied": ("current", 2), "stolen": ("current", 5),
     "destroyed": ("current", 6), "gap": ("current", 9), "expired": ("expired", 0), "recalled": ("recalled", 0),
     "withdrawn": ("withdrawn", 0), "imported": ("imported", 0),
-    "signed": ("signed", 0),
+    "signed": ("signed", 0), "disputed": ("current", 25), "cold": ("imported", 24), "retracted": ("retracted", 0),
+    "retired": ("retired", 0), "doubted": ("doubted", 0),
 }  # fmt: skip
 STRANGER = "09529000000014"  # no member holds its prefix
 

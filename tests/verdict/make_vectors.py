@@ -8,6 +8,9 @@
                   "trust": trust.json's object, "now": Unix seconds,
                   "expect": {"outcome", "reasons", "answers", "as_of"} } ] }
 
+A question also has "member" and "bought" where they are said, and `expect` the "values" that fill a sentence's blanks,
+where there are any.
+
 A file that cannot be read is judged `broken_evidence`. Made on a seeded house with keys of its own: each run writes
 another consortium, so run it when the format or the law changes, not otherwise.
 """
@@ -17,10 +20,11 @@ import tempfile
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from forge import Case, Forger, answer_of, cases_of, event_of, key_statement, signed, trust
+from forge import Case, Forger, answer_of, cases_of, key_statement, signed, trust
 from house import House, with_element
 
 from verifier.identity import Identity, parse_text
@@ -28,6 +32,7 @@ from verifier.ledger.note import VerifierKey
 from verifier.ledger.policy import Policy
 from verifier.node.keyfile import KeyFile
 from verifier.statements import cbor
+from verifier.statements.envelope import read
 from verifier.statements.member import Member
 from verifier.statements.pack_signature import carrying
 from verifier.statements.product import Product
@@ -39,6 +44,7 @@ from verifier.verdict.evidence import Evidence
 from verifier.verdict.judge import Question, judge
 from verifier.verdict.trust import Trust
 from verifier.verdict.verdict import Verdict, plain, utc
+from verifier.verdict.viewers import VIEWERS
 
 FILE = Path(__file__).with_name("vectors.json")
 ABOUT = "Verdict vectors: question, evidence, trust and now in; outcome, reasons (gravest first), answers, as_of out."
@@ -60,18 +66,24 @@ class Row:
     now: int
     viewer: str = "patient"
     reads: int = 1
+    member: str | None = None
+    bought: str | None = None
+
+    @property
+    def question(self) -> Question:
+        """As the judge is asked."""
+        return Question(self.identity, self.viewer, self.reads, self.member, self.bought)
 
 
 def expected(row: Row) -> Verdict:
     """What the judge says, of bytes as they come."""
-    question = Question(row.identity, row.viewer, row.reads)
     if row.data is None:
-        return judge(question, None, row.trust, row.now)
+        return judge(row.question, None, row.trust, row.now)
     try:
         evidence = files.decode(row.data)
     except ValueError:
-        return plain("broken_evidence", row.identity, row.now)
-    return judge(question, evidence, row.trust, row.now)
+        return plain("broken_evidence", row.identity, row.now, row.viewer)
+    return judge(row.question, evidence, row.trust, row.now)
 
 
 def rows_of(house: House) -> Iterator[Row]:
@@ -80,8 +92,8 @@ def rows_of(house: House) -> Iterator[Row]:
     cases = cases_of(house)
     world = house.world
     for name, identity in {
-        "disputed": world.pack("current", 10),
-        "unknown-twice": parse_text(f"(01){SAME_GTIN}(17)291231(10)L1(21)S1"),
+        "unknown-namesake": parse_text(f"(01){SAME_GTIN}(17)291231(10)L1(21)S1"),
+        "unknown-imported": with_element(world.pack("imported", 0), "21", "NEVERISSUED00"),
     }.items():
         cases[name] = Case(identity, house.desk.evidence(identity))
     believed, now, node = trust(house), house.clock(), Forger(house)
@@ -92,16 +104,14 @@ def rows_of(house: House) -> Iterator[Row]:
 
     for name, case in cases.items():
         yield row(f"whole/{name}", case, case.evidence)
-    yield row("unknown-twice/read-twice", cases["unknown-twice"], cases["unknown-twice"].evidence, reads=2)
-    yield row("unknown/read-twice-but-not-by-its-maker", cases["unknown"], cases["unknown"].evidence, reads=2)
-    yield row("supplied/at-a-counter", cases["supplied"], cases["supplied"].evidence, viewer="pharmacy")
-    yield row("supplied/on-a-ward", cases["supplied"], cases["supplied"].evidence, viewer="ward")
     active = cases["active"]
+    yield from _viewed(row, cases, house, node)
     yield from _short(row, active)
     yield from _poorer(row, active, cases)
     yield from _timed(row, active, believed, now, node)
     yield from _forged(row, active, house, node)
     yield from _signed(row, cases["signed"], house, node)
+    yield from _unnumbered(row, active, house, node)
     data = files.encode(active.evidence)
     for n in range(FLIPS):
         at = (2 * n + 1) * len(data) // (2 * FLIPS)
@@ -127,19 +137,59 @@ def rows_of(house: House) -> Iterator[Row]:
 
 
 def _add(house: House) -> None:
-    """What the demo world lacks: a pack that two pharmacies dispense, and a maker named as the node is."""
-    pack = house.world.pack("current", 10)
-    for who in ("pharmacie-du-canal", "pharmacie-des-halles"):
-        house.register(signed("event", house.key(who), event_of("dispense", [pack], house.clock())).raw)
+    """What the demo world lacks: a maker named as the node is."""
     fields = {"member": SAME_NAME.member, "name": "Registre de démonstration", "roles": ["maker"], "country": "FR"}
     body = Member.of(fields | {"prefixes": ["952300"], "key": SAME_NAME.public})
     for root in ("root-1", "root-2"):
         house.register(signed("member", house.key(root), body).raw)
-    product = signed("product", SAME_NAME, Product(gtin=SAME_GTIN, name="Registrine"))
-    assert house.register(product.raw).status_code == 201
+    said = signed("product", SAME_NAME, Product(gtin=SAME_GTIN, name="Registrine"))
+    assert house.register(said.raw).status_code == 201
 
 
 Make = Callable[..., Row]
+
+
+def _viewed(row: Make, cases: dict[str, Case], house: House, node: Forger) -> Iterator[Row]:
+    """The same evidence to each professional; what only its signer, or only a member, is given; codes read twice."""
+    for viewer, (name, case) in product(VIEWERS, cases.items()):
+        if viewer != "patient":
+            yield row(f"{viewer}/{name}", case, case.evidence, viewer=viewer)
+    for name in ("unknown", "unknown-imported", "unknown-namesake", "active"):
+        yield row(f"read-twice/{name}", cases[name], cases[name].evidence, reads=2)
+    for name in ("active", "supplied", "gap"):
+        yield row(f"bought-online/{name}", cases[name], cases[name].evidence, bought="online")
+    yield row("bought-online/active-at-a-counter", cases["active"], cases["active"].evidence, bought="online",
+              viewer="pharmacy")  # fmt: skip
+    canal, halles, gather = "pharmacie-du-canal", "pharmacie-des-halles", house.desk.gatherer.gather
+    supplied = cases["supplied"]
+    own = gather(supplied.identity, house.clock(), None, canal)
+    for viewer, member in (("pharmacy", canal), ("dock", canal), ("pharmacy", halles), ("pharmacy", None),
+                           ("ward", None), ("patient", None)):  # fmt: skip
+        yield row(f"own-scan/{viewer}-{member or 'nobody'}", supplied, own, viewer=viewer, member=member)
+    hidden = replace(own, statements=tuple(e for e in own.statements if read(e.raw).kind != "event"))
+    yield row("own-scan/event-not-shown", supplied, hidden, viewer="pharmacy", member=canal)
+    unnamed = node.remake(own, applies=answer_of(own).applies, withheld=[])
+    yield row("own-scan/event-not-named", supplied, unnamed, viewer="pharmacy", member=canal)
+    active = cases["active"]
+    for name, ai, value in (("lot", "10", "AX24C7"), ("date", "17", "290131")):
+        other = with_element(active.identity, ai, value)
+        found = Case(other, gather(other, house.clock(), None, canal))
+        for viewer in VIEWERS:
+            yield row(f"another-{name}/{viewer}", found, found.evidence, viewer=viewer)
+    unknown = cases["unknown"]
+    yield row("answer/by-a-maker-of-what-it-issued", unknown, node.remake(unknown.evidence, state="active"))
+
+
+def _unnumbered(row: Make, active: Case, house: House, node: Forger) -> Iterator[Row]:
+    """Boxes that carry no serial: their lot is all there is to check."""
+    gtin, lot = active.identity.gtin or "", active.identity.batch or ""
+    box = parse_text(f"(01){gtin}(17){active.identity.expiry}(10){lot}")
+    case = Case(box, house.desk.evidence(box))
+    yield row("no-serial/lot", case, case.evidence)
+    yield row("no-serial/nothing", case, None)
+    body = Recall(gtin=gtin, depth="patients", reason="test", batches=[lot], serials=["OTHER"])
+    recall = signed("recall", house.key("laboratoires-aubrac"), body)
+    yield row("no-serial/some-recalled", case, node.grown(recall).remake(case.evidence, recall))
 
 
 def _short(row: Make, active: Case) -> Iterator[Row]:
@@ -277,7 +327,8 @@ def vectors(rows: list[Row]) -> dict[str, Any]:
         out.append(
             {
                 "name": row.name,
-                "question": {"digital_link": row.identity.signed_link(), "viewer": row.viewer, "reads": row.reads},
+                "question": {"digital_link": row.identity.signed_link(), "viewer": row.viewer, "reads": row.reads}
+                | {name: said for name in ("member", "bought") if (said := getattr(row, name)) is not None},
                 "evidence": None if row.data is None else blobs[row.data],
                 "trust": json.loads(trusts.encode(row.trust)),
                 "now": row.now,
@@ -286,7 +337,8 @@ def vectors(rows: list[Row]) -> dict[str, Any]:
                     "reasons": list(found.reasons),
                     "answers": dict(found.answers),
                     "as_of": None if found.as_of is None else utc(found.as_of),
-                },
+                }
+                | ({"values": dict(found.values)} if found.values else {}),
             }
         )
     evidences = {name: b64encode(data).decode() for data, name in blobs.items()}

@@ -28,8 +28,10 @@ EXPECTED = {
     "imported": ("genuine", "not_recorded"), "stolen": ("stolen",), "destroyed": ("destroyed",), "gap": ("gap",),
     "expired": ("expired",), "recalled": ("recall_patient",), "withdrawn": ("recall_pharmacy",),
     "signed": ("genuine", "not_recorded"), "unknown": ("unknown",), "not_registered": ("not_registered",),
+    "disputed": ("disputed", "dispensed"), "cold": ("cold",), "retracted": ("withdrawn",),
+    "retired": ("genuine", "not_recorded"), "doubted": ("key_compromised",),
 }  # fmt: skip
-GENUINE = ("active", "supplied", "imported", "signed")
+GENUINE = ("active", "supplied", "imported", "signed", "retired")
 names = st.sampled_from(sorted(EXPECTED))
 
 

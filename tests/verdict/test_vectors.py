@@ -30,20 +30,22 @@ NOT_YET = {
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
 def test_a_row_has_the_verdict_it_names(row: dict[str, Any]) -> None:
+    asked = row["question"]
     question = Question(
-        parse_text(row["question"]["digital_link"]), row["question"]["viewer"], row["question"]["reads"]
+        parse_text(asked["digital_link"]), asked["viewer"], asked["reads"], asked.get("member"), asked.get("bought")
     )
     believed = trusts.decode(json.dumps(row["trust"]))
     try:
         evidence = None if row["evidence"] is None else files.decode(b64decode(VECTORS["evidences"][row["evidence"]]))
         found = judge(question, evidence, believed, row["now"])
     except ValueError:  # a file that cannot be read
-        found = plain("broken_evidence", question.identity, row["now"])
-    assert row["expect"] == {
+        found = plain("broken_evidence", question.identity, row["now"], question.viewer)
+    assert {"values": {}, **row["expect"]} == {
         "outcome": found.outcome,
         "reasons": list(found.reasons),
         "answers": dict(found.answers),
         "as_of": None if found.as_of is None else utc(found.as_of),
+        "values": dict(found.values),
     }
 
 
