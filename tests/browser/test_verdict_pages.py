@@ -61,7 +61,7 @@ def test_a_photo_becomes_a_headline_and_a_step(open_page: Open, served: Served, 
     reasons = reasons_of(served, file)
     expect_verdict(page, reasons[0], language)
     for lesser in reasons[1:]:
-        expect(page.locator(".details")).to_contain_text(typeset(words(lesser, language)["headline"], language))
+        expect(page.locator("main")).to_contain_text(typeset(words(lesser, language)["headline"], language))
 
 
 @in_both_languages
@@ -130,7 +130,7 @@ def test_all_of_it_works_without_javascript(open_page: Open, served: Served, lan
 def test_the_demo_shows_every_image_and_checks_one_by_a_touch(open_page: Open, served: Served, language: str) -> None:
     page = open_page(locale=language)
     page.goto("/demo")
-    cards = page.locator(".examples li")
+    cards = page.locator(".examples > li")
     expect(cards).to_have_count(len(DEMO) + 1)
     for card in cards.all():
         card.scroll_into_view_if_needed()

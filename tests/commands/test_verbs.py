@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import httpx
 import pytest
 from served import Served
 
+from verifier import labels
 from verifier.commands.entry import described
 from verifier.demo import _world
+from verifier.identity import parse_text
 from verifier.settings import ROOT
 from verifier.statements.envelope import sign
 from verifier.statements.product import Product
@@ -204,3 +207,20 @@ def test_the_readmes_commands_run_in_their_order(server: Served, tmp_path: Path)
     expected = dict.fromkeys(same, "genuine")
     after = ("recall", "import bdpm verifier/samples/bdpm", "import recalls verifier/samples/recalls.csv", "entry ID")
     assert said == expected | {"say dispense": "dispensed"} | dict.fromkeys(after, "recall_patient")
+
+
+def test_a_step_is_said_by_the_clock_of_the_place(server: Served) -> None:
+    """What a pharmacist reads of their own scan is the time that their clock showed."""
+    code, canal = pack(server, 5, "retired"), key(server, CANAL)
+    done = server.run("verifier", "say", "dispense", code, "--as", canal, TZ="UTC-05:30")  # POSIX: east of Greenwich
+    assert done.returncode == 0, done.stderr
+    label = server.data.parent / "own.png"
+    label.write_bytes(labels.label_png(parse_text(code), "qr", ""))
+    done = server.run("scanner", "--as", canal, str(label))
+    assert done.returncode == 0, done.stderr
+    clock = datetime.now(timezone(timedelta(hours=5, minutes=30)))
+    said = re.search(r"This is your own scan of ([0-9]{2}:[0-9]{2})", done.stdout.decode())
+    assert said is not None
+    told = clock.replace(hour=int(said[1][:2]), minute=int(said[1][3:]))
+    apart = abs((clock - told).total_seconds())
+    assert min(apart, 86_400 - apart) < 300  # round midnight too

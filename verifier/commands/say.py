@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -35,7 +35,8 @@ def command(
         raise click.UsageError(f"--to MEMBER goes with ship, and only with it: found {step}" + (f" to {to}" * bool(to)))
     try:
         key, moment = keyfile.load(key_path), now()
-        body = Event(epcis=epcis(step, [pack_of(code) for code in codes], moment, to, str(uuid4())))
+        here = datetime.now().astimezone().tzinfo
+        body = Event(epcis=epcis(step, [pack_of(code) for code in codes], moment, to, str(uuid4()), here))
         body.check()
         statement = sign("event", key.member, body.subject(), moment, body.encode(), key.seed)
         with Client(server or settings.base_url) as client:
@@ -55,15 +56,18 @@ def pack_of(code: str) -> Identity:
     return pack
 
 
-def epcis(step: str, packs: Sequence[Identity], moment: int, to: str | None, event_id: str) -> bytes:
+def epcis(
+    step: str, packs: Sequence[Identity], moment: int, to: str | None, event_id: str, zone: tzinfo | None = UTC
+) -> bytes:
     """One EPCIS 2.0 ObjectEvent, in JSON, for a step of the transitions table; `event_id` is a UUID, `moment` Unix
-    seconds."""
+    seconds, `zone` that of the place: by its clock a second scan is told (verdict/supply)."""
+    local = datetime.fromtimestamp(moment, UTC).astimezone(zone)
     links = [Identity(tuple(e for e in pack.elements if e[0] in ("01", "10", "21"))).digital_link() for pack in packs]
     event: dict[str, Any] = {
         "type": "ObjectEvent",
         "eventID": f"urn:uuid:{event_id}",
-        "eventTime": datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds"),
-        "eventTimeZoneOffset": "+00:00",
+        "eventTime": local.isoformat(timespec="seconds"),
+        "eventTimeZoneOffset": local.isoformat(timespec="seconds")[-6:],
         "epcList": links,
         "action": "OBSERVE",
         **EPCIS[step],
