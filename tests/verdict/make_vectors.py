@@ -94,6 +94,11 @@ def rows_of(house: House) -> Iterator[Row]:
     for name, identity in {
         "unknown-namesake": parse_text(f"(01){SAME_GTIN}(17)291231(10)L1(21)S1"),
         "unknown-imported": with_element(world.pack("imported", 0), "21", "NEVERISSUED00"),
+        "lot-clear": parse_text(f"(01){world.lots['current'].gtin}(10){world.lots['current'].batch}"),
+        "lot-never-issued": parse_text("(01)09529000000014(10)NEVER1"),
+        "lot-recalled": parse_text(f"(01){world.lots['recalled'].gtin}(10){world.lots['recalled'].batch}"),
+        "lot-recalled-in-part": parse_text(f"(01){SAME_GTIN}(10)L9"),
+        "lot-not-told": parse_text(f"(01){world.lots['current'].gtin}"),
     }.items():
         cases[name] = Case(identity, house.desk.evidence(identity))
     believed, now, node = trust(house), house.clock(), Forger(house)
@@ -144,6 +149,8 @@ def _add(house: House) -> None:
         house.register(signed("member", house.key(root), body).raw)
     said = signed("product", SAME_NAME, Product(gtin=SAME_GTIN, name="Registrine"))
     assert house.register(said.raw).status_code == 201
+    some = Recall(gtin=SAME_GTIN, depth="patients", reason="test", batches=["L9"], serials=["S9"])
+    assert house.say("recall", "agence-sante", some).status_code == 201
 
 
 Make = Callable[..., Row]
@@ -213,6 +220,11 @@ def _poorer(row: Make, active: Case, cases: dict[str, Case]) -> Iterator[Row]:
     for n in range(len(whole.statements)):
         rest = whole.statements[:n] + whole.statements[n + 1 :]
         yield row(f"without/statement-{n}", active, replace(whole, statements=rest))
+    lot = cases["lot-clear"]
+    for n in range(len(lot.evidence.statements)):
+        rest = lot.evidence.statements[:n] + lot.evidence.statements[n + 1 :]
+        yield row(f"without/lot-statement-{n}", lot, replace(lot.evidence, statements=rest))
+    yield row("anothers/lot", lot, cases["lot-never-issued"].evidence)
     recalled = cases["recalled"]
     rest = tuple(e for e in recalled.evidence.statements if e != recalled.evidence.statements[-1])
     yield row("without/recall", recalled, replace(recalled.evidence, statements=rest))
