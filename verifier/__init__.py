@@ -7,7 +7,7 @@
     ledger/      PURE     what cannot be unsaid?               merkle, tiles, note, checkpoint, policy, proof
     custody/     PURE     what may happen to a thing?          transitions (the table), history
     state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys, pack, pack_keys,
-                                                                parties, catalogues
+                                                                catalogues
     verdict/     PURE     what does it mean?                   evidence, trust, reasons, viewers (tables), judge,
                                                                 several; beside (what is told and judges nothing)
     labels/               what is printed?                     symbol, label, box

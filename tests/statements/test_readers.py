@@ -15,13 +15,13 @@ class Asker:
     roles: frozenset[str] = frozenset({"pharmacy"})
 
 
-EVENT = Parties("carrier", frozenset({"canal"}), frozenset({"aubrac"}), frozenset({"aubrac", "carrier", "halles"}))
+EVENT = Parties("carrier", frozenset({"canal"}))
 ASKERS = (
     (None, False),
     (Asker("carrier"), True),
     (Asker("canal"), True),
-    (Asker("aubrac", frozenset({"maker"})), True),
-    (Asker("halles"), True),
+    (Asker("aubrac", frozenset({"maker"})), False),
+    (Asker("halles"), False),
     (Asker("agency", frozenset({"authority"})), True),
     (Asker("saint-roch", frozenset({"hospital"})), False),
     (Asker("nordhavn", frozenset({"maker"})), False),

@@ -62,17 +62,6 @@ def after(now: Custody, step: Step) -> Custody:
     return Custody(state, step.member, None)
 
 
-def holders(maker: str, steps: Sequence[Step]) -> frozenset[str]:
-    """Everyone in whose hands the record has put a pack, the maker first; a disputed step puts it in nobody's."""
-    now = Custody("active", maker, None)
-    held = {maker}
-    for step in steps:
-        if step.applied:
-            now = after(now, step)
-            held.add(now.holder)
-    return frozenset(held)
-
-
 def decide(maker: str, steps: Sequence[Step], step: str, member: str, to: str | None = None) -> Decision:
     """What `step` by an entitled `member` would be, after `steps`; `to` is whom it would be shipped to.
 

@@ -32,6 +32,10 @@ class Catalogue(Body, frozen=True, kw_only=True):
         """`urn:probatum:catalogue:<source>`."""
         return f"urn:probatum:catalogue:{self.source}"
 
+    def deposits(self) -> tuple[bytes, ...]:
+        """The rows."""
+        return (self.rows,)
+
     def check(self) -> None:
         """The day exists."""
         try:

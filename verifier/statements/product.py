@@ -31,6 +31,10 @@ class Product(Body, frozen=True, kw_only=True):
         """`https://id.gs1.org/01/<gtin>`."""
         return f"{GS1}01/{self.gtin}"
 
+    def deposits(self) -> tuple[bytes, ...]:
+        """The picture, if there is one."""
+        return (self.image.sha256,) if self.image else ()
+
     def check(self) -> None:
         """The GTIN's check digit is right."""
         check_gs1(self.gtin)

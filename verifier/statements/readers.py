@@ -1,6 +1,8 @@
 """Who may read a statement? One pure rule: its kind's class of readers, whom it concerns, who asks.
 
 The classes stand in kinds.json beside the kinds that name them, each a list of words; here each word meets its test.
+Who made a pack, or held it before, is no party to what others do with it: each owns the data that it made itself, and
+an authority may investigate (Reg. (EU) 2016/161 Art. 38, 39). A maker learns counts, never where a pack was supplied.
 Of a kind that is not for anyone, strangers learn what its `strangers` column names, through the node's answer: the
 field-level half of the rule is that an answer's Stop has no other field.
 """
@@ -9,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from verifier.statements.kinds import TABLE, Kind
-
-NOBODY: frozenset[str] = frozenset()
+from verifier.statements.envelope import MEMBER, Statement
+from verifier.statements.event import Event
+from verifier.statements.kinds import TABLE, Kind, body_of
 
 
 class Reader(Protocol):
@@ -28,20 +30,15 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Whom a statement concerns, as member ids. `named`: its source and destination; `makers` and `holders`: who made,
-    and who once held, *every* pack it tells of, so that a party to one pack is not shown the serials of others."""
+    """Whom a statement concerns, as member ids. `named`: the source and destination of an event."""
 
     signer: str
-    named: frozenset[str] = NOBODY
-    makers: frozenset[str] = NOBODY
-    holders: frozenset[str] = NOBODY
+    named: frozenset[str] = frozenset()
 
 
 WORDS: Mapping[str, Callable[[Parties, Reader], bool]] = {
     "signer": lambda parties, reader: reader.member == parties.signer,
     "named": lambda parties, reader: reader.member in parties.named,
-    "maker": lambda parties, reader: reader.member in parties.makers,
-    "holder": lambda parties, reader: reader.member in parties.holders,
     "authority": lambda _, reader: "authority" in reader.roles,
 }
 """Each word of a class but "anyone", which asks nothing."""
@@ -53,3 +50,13 @@ def may_read(kind: Kind, parties: Parties, reader: Reader | None) -> bool:
     """Whether `reader` (None: somebody whom nothing proves) may read a statement of `kind` that concerns `parties`."""
     words = CLASSES[kind.readers]
     return "anyone" in words or (reader is not None and any(WORDS[word](parties, reader) for word in words))
+
+
+def parties_of(statement: Statement) -> Parties:
+    """Whom it concerns, by what it says itself; raises Malformed if it is not well formed."""
+    body = body_of(statement)
+    if not isinstance(body, Event):
+        return Parties(statement.member)
+    event = body.read()
+    named = (one.removeprefix(MEMBER) for one in (event.source, event.destination) if one)
+    return Parties(statement.member, frozenset(named))

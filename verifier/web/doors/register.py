@@ -7,7 +7,6 @@ from flask import Blueprint, Response, jsonify, request
 
 from verifier.node import queue
 from verifier.node.queue import Receipt
-from verifier.state.parties import names_for, parties_of
 from verifier.state.replay import Projected
 from verifier.statements.catalogue import Catalogue
 from verifier.statements.cbor import MAX_BYTES
@@ -15,9 +14,8 @@ from verifier.statements.envelope import Statement, read, signed_by
 from verifier.statements.errors import Refused
 from verifier.statements.kinds import KINDS, body_of
 from verifier.statements.product import Product
-from verifier.statements.readers import Parties, may_read
+from verifier.statements.readers import may_read, parties_of
 from verifier.store import deposits
-from verifier.store.projection import read_names
 from verifier.store.projection import reader as projected
 from verifier.web import deposited
 from verifier.web.desk import deposit_folder
@@ -118,13 +116,11 @@ def entry(entry: str) -> Response:
 
 
 def _open_to(reader: Caller | None, raw: bytes | None) -> bool:
-    """Whether `reader` may read these bytes; for a member, one more read of the store whatever they are."""
-    statement = read(raw) if raw is not None else None
-    values = read_names(desk().client, names_for(statement) if statement else ()) if reader else {}
-    if statement is None:
+    """Whether `reader` may read these bytes."""
+    if raw is None:
         return False
-    parties = parties_of(statement, values) if reader else Parties(statement.member)
-    return may_read(KINDS[statement.kind], parties, reader)
+    statement = read(raw)
+    return may_read(KINDS[statement.kind], parties_of(statement), reader)
 
 
 @blueprint.put("/deposits/<digest>")
