@@ -21,8 +21,9 @@ def table(size: tuple[int, int] = WIDE) -> Grey:
     return np.tile(np.linspace(190, 140, width), (height, 1)).astype(np.uint8)
 
 
-def scene(*packs: Path, size: tuple[int, int] = WIDE) -> Grey:
-    """Labels side by side on the table, each at most two fifths of a frame high or wide, a little out of focus."""
+def scene(*packs: Path, size: tuple[int, int] = WIDE, blur: float = 0.7) -> Grey:
+    """Labels side by side on the table, each within three fifths of the height and its share of the width, out of focus
+    by so many pixels."""
     frame = table(size)
     room = size[0] // max(len(packs), 1)
     for place, pack in enumerate(packs):
@@ -32,7 +33,7 @@ def scene(*packs: Path, size: tuple[int, int] = WIDE) -> Grey:
         label = cv2.resize(label, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         top, left = (size[1] - label.shape[0]) // 2, room * place + (room - label.shape[1]) // 2
         frame[top : top + label.shape[0], left : left + label.shape[1]] = label
-    return np.asarray(cv2.GaussianBlur(frame, (0, 0), 0.7), np.uint8)
+    return np.asarray(cv2.GaussianBlur(frame, (0, 0), blur), np.uint8)
 
 
 def shoot(film: Path, *takes: tuple[Grey, int]) -> Path:

@@ -8,13 +8,15 @@ import itertools
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from browser import film
 from browser.screen import DESK, PHONE, Served, launch, program, screen, send, type_in
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from verifier.settings import ROOT
 
@@ -40,8 +42,17 @@ VERDICTS = {
 PAGES = {"home": "/", "demo": "/demo", "docs": "/docs", "problem-not_found": "/nowhere"}
 TYPED = {"problem-check_digit": "(01)09521000000019(17)280101(10)AX26K1(21)K86MFXH5CA9XN"}
 DOWN = "problem-store_down"
+# state of the live camera -> what shows that it is reached
+CAMERA = {
+    "open": "#camera[data-state=looking]",
+    "nothing": "[data-trouble=nothing]:visible",
+    "read": "#camera[data-state=read]",
+    "denied": "[data-trouble=denied]:visible",
+}
+HELD = "addEventListener('submit', event => event.preventDefault(), true)"  # what was read stays in view
 
-PHONES = ("home", "verdict-genuine", "verdict-dispensed", "verdict-expired", "verdict-recalled", "verdict-unknown",
+PHONES = ("home", "camera-open", "camera-read", "camera-denied", "camera-nothing",
+          "verdict-genuine", "verdict-dispensed", "verdict-expired", "verdict-recalled", "verdict-unknown",
           "verdict-stolen", "verdict-foreign_link", "verdict-no_serial", "problem-nothing_read", DOWN)  # fmt: skip
 KEPT = {
     *(f"{name}-390x844-light-fr" for name in PHONES),
@@ -70,13 +81,13 @@ class Camera:
             shutil.copy(DRAWN / f"{name}-{self.style}.png", KEPT_IN)
 
 
-def cameras(browser: Browser, url: str, whole: bool) -> list[Camera]:
+def cameras(browser: Browser, url: str, whole: bool, sizes: Sequence[tuple[int, int]] = SIZES) -> list[Camera]:
     """One for every size, theme and language; the small size is a phone's."""
     return [
         Camera(
             screen(browser, url, size, theme=theme, locale=language), f"{size[0]}x{size[1]}-{theme}-{language}", whole
         )
-        for size, theme, language in itertools.product(SIZES, THEMES, LANGUAGES)
+        for size, theme, language in itertools.product(sizes, THEMES, LANGUAGES)
     ]
 
 
@@ -91,6 +102,35 @@ def draw(camera: Camera, demo: Path) -> None:
     for name, text in TYPED.items():
         type_in(camera.page, text)
         camera.shoot(name)
+
+
+def draw_cameras(playwright: Playwright, chromium: str, served: Served, whole: bool) -> None:
+    """The live camera: looking, giving up, refused, a code read; each in a browser that sees, or allows, just that."""
+    with tempfile.TemporaryDirectory(prefix="films-") as folder:
+        for size in SIZES:
+            seen = {"size": film.TALL if size == PHONE else film.WIDE}
+            box = served.demo / "genuine-datamatrix.png"
+            films = [
+                film.shoot(Path(folder) / name, (film.scene(box, blur=blur, **seen), 1))
+                for name, blur in (("blurred.mjpeg", 9), ("sharp.mjpeg", 0.7))
+            ]
+            states: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+                (film.showing(films[0]), ("open", "nothing")),
+                (film.showing(films[1]), ("read",)),
+                ((film.FAKED,), ("denied",)),
+            )
+            for flags, names in states:
+                browser = launch(playwright, chromium, *flags)
+                for camera in cameras(browser, served.url, whole, (size,)):
+                    for name in names:
+                        camera.page.goto("/")
+                        camera.page.evaluate(HELD)
+                        if name == "nothing":
+                            camera.page.evaluate("document.querySelector('#camera').dataset.limit = 0.2")
+                        camera.page.locator("#scan").click()
+                        camera.page.locator(CAMERA[name]).wait_for()
+                        camera.shoot(f"camera-{name}")
+                browser.close()
 
 
 def draw_outage(taken: list[Camera], served: Served) -> None:
@@ -132,6 +172,7 @@ def main() -> int:
         for camera in taken:
             draw(camera, served.demo)
             print(f"shots: {camera.style}", flush=True)
+        draw_cameras(playwright, chromium, served, "--whole" in sys.argv)
         draw_outage(taken, served)
     missing = KEPT - {file.stem for file in KEPT_IN.glob("*.png")}
     print(f"shots: {len(list(DRAWN.glob('*.png')))} in var/shots, {len(KEPT) - len(missing)} kept in docs/shots")

@@ -150,8 +150,8 @@ function hand(frame, corners) {
 
 function outline(corners) {
   const pen = canvas.getContext("2d");
-  for (const [width, colour] of [[12, "#fff"], [6, "#0b57d0"]]) {
-    pen.lineWidth = width;
+  for (const [width, colour] of [[0.02, "#fff"], [0.01, "#0b57d0"]]) {
+    pen.lineWidth = width * canvas.width;
     pen.strokeStyle = colour;
     pen.lineJoin = "round";
     pen.beginPath();
