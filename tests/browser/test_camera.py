@@ -160,6 +160,7 @@ def test_an_insecure_address_offers_the_photo_instead(
     page = open_page(within=browser, url=f"http://box.example:{port}", locale=language)
     page.goto("/")
     expect(page.locator("#trouble")).to_contain_text(text("trouble.insecure.text", language))
+    expect(page.locator("#trouble")).not_to_be_focused()
     expect(page.locator(SCAN)).to_be_hidden()
     expect(page.locator("label[for=photo]")).to_be_in_viewport(ratio=1)
     expect(page.locator("#text")).to_be_visible()
@@ -360,6 +361,14 @@ def test_without_javascript_no_camera_is_offered(open_page: Open) -> None:
     expect(page.locator(SCAN)).to_be_hidden()
     expect(page.locator("#trouble")).to_be_hidden()
     expect(page.locator("label[for=photo]")).to_be_visible()
+
+
+@pytest.mark.parametrize("field", ["#photo", "#picked"])
+def test_a_photo_taken_or_chosen_is_sent_at_once(open_page: Open, served: Served, field: str) -> None:
+    page = open_page(locale="en")
+    page.goto("/")
+    page.set_input_files(field, served.demo / "recalled.png")
+    expect_verdict(page, "recall_patient", "en")
 
 
 # --- the scanner that types ---

@@ -10,7 +10,7 @@ const FAULTS = { NotAllowedError: "denied", SecurityError: "denied", NotFoundErr
   NotReadableError: "busy", AbortError: "busy" };
 const SIDES = [1280, 960, 640]; // pixels on the long side: a slow way to the server gets smaller frames
 const SLOW_MS = 900, QUICK_MS = 300, PACE_MS = 400, ANSWER_MS = 10_000, CLOSER_MS = 6_000;
-const SURE = 4; // frames that must say the same before a reading that settles nothing is shown
+const SURE = 4, SURE_OF_STRIPES = 10; // frames that say so before what settles nothing is shown: a box takes time to turn
 const WIDTH = { ideal: 1280 }, HEIGHT = { ideal: 720 };
 
 let session = null; // the one use of the camera that is going on
@@ -59,14 +59,15 @@ function leave(why) {
   session = null;
   video.srcObject = null;
   if (dialog.open) dialog.close();
-  if (why) tell(why);
+  if (!why) return;
+  tell(why);
+  trouble.focus();
 }
 
 function tell(why) {
   for (const one of trouble.children) one.hidden = one.dataset.trouble !== why;
   trouble.hidden = !why;
   document.documentElement.classList.toggle("live", !why || why === "paused");
-  if (why && session === null) trouble.focus();
 }
 
 function show(state) {
@@ -132,7 +133,7 @@ function doubt(seen, mine, corners) {
   const times = (mine.said.get(seen) ?? 0) + 1;
   mine.said.set(seen, times);
   const words = { stripes: "stripes", several: "disagree" }[seen] ?? "doubt";
-  return { words, read: times >= SURE, corners };
+  return { words, read: times >= (seen === "stripes" ? SURE_OF_STRIPES : SURE), corners };
 }
 
 // The frame that was read: frozen, outlined, and sent as a photo.

@@ -9,11 +9,14 @@ for (const form of document.querySelectorAll("form[data-busy]")) {
     if (event.timeStamp - sent < 1000) return event.preventDefault();
     sent = event.timeStamp;
     const busy = form.querySelector(".busy");
-    if (busy) busy.textContent = form.dataset.busy;
+    if (busy) {
+      busy.hidden = false;
+      busy.textContent = form.dataset.busy;
+    }
     for (const button of form.querySelectorAll("button")) button.disabled = true;
   });
-  form.querySelector("input[type=file]")?.addEventListener("change", (event) => {
-    if (event.target.files.length) form.requestSubmit();
+  form.addEventListener("change", (event) => {
+    if (event.target.files?.length) form.requestSubmit();
   });
 }
 
