@@ -297,9 +297,11 @@ def _answer(question: Question, evidence: Evidence, found: Findings, now: int, m
     if body.time + max_age_s < now:
         found.codes.add("stale")
     # Of what the answer withholds, the asker may hold what they signed themselves: this pack's events, no others.
-    named = set(body.withheld)
-    found.own = [one for one in found.shown.events if one.id in named and one.about(question.identity)]
-    shown = found.shown.ids.difference(one.id for one in found.own)
+    shown = found.shown.ids
+    if found.shown.events:
+        named = set(body.withheld)
+        found.own = [one for one in found.shown.events if one.id in named and one.about(question.identity)]
+        shown = shown.difference(one.id for one in found.own)
     if set(body.applies) != shown:
         found.codes.add("missing_recalls" if set(body.applies) > shown else "broken_evidence")
 
@@ -376,7 +378,7 @@ def _answered(question: Question, found: Findings, answer: Answer, now: int) -> 
         codes.add("not_recorded_online")
     if any(stop.gap_before for stop in answer.custody):
         codes.add("gap")
-    if any(stop.step == EXCURSION for stop in answer.custody):
+    if EXCURSION in [stop.step for stop in answer.custody]:
         codes.add("cold")
     if answer.disputes:
         codes.add("disputed")
