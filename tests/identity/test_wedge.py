@@ -4,7 +4,7 @@ import string
 import time
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from verifier.identity import Identity, gs1, parse_text
@@ -84,11 +84,12 @@ def test_qwertz_on_a_bare_element_string_is_told_or_leaves_our_alphabet(one: Ide
 
 @pytest.mark.parametrize("form", ["identified", "link"])
 @given(one=packs)
+@example(one=pack("/", "0000000000000"))
 def test_caps_lock_is_told_where_the_code_has_words_of_its_own(form: str, one: Identity) -> None:
     text = FORMS[form](one)
     told = damage(text.swapcase())
-    if form == "link" and text.partition("org/")[2].upper() == text.partition("org/")[2].lower():
-        assert parse_text(text.swapcase()) == one, "nothing but the host changed"
+    if told is None:
+        assert parse_text(text.swapcase()) == one, "only host and percent-encoding have letters: nothing was harmed"
     else:
         assert told == Damage("caps_lock", text)
 
@@ -101,6 +102,7 @@ def test_a_lost_separator_is_told(form: str, one: Identity) -> None:
 
 
 @given(lot=LOTS, serial=OURS)
+@example(lot="02102", serial="0002100000000")
 def test_a_lost_separator_is_told_in_the_other_order_too(lot: str, serial: str) -> None:
     """Lot, expiry, serial; where a lot that holds an AI makes two readings, none is suggested wrongly."""
     text = f"01095212340000131{'0'}{lot}\x1d1727123121{serial}"

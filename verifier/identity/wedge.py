@@ -116,23 +116,24 @@ def _readings(text: str, start: int) -> Iterator[Reading]:
                 yield Reading(separated, identity)
 
 
-def _parted(text: str, at: int, ends: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """The places, one after each variable element but the last, where a separator may have stood."""
+def _parted(text: str, at: int, ends: tuple[int, ...], said: frozenset[str] = frozenset()) -> Iterator[tuple[int, ...]]:
+    """The places, one after each variable element but the last, where a separator may have stood; no AI is said twice,
+    so that the ways are few."""
     if at == len(text):
         yield ends
         return
     spec = TABLE.get(text[at : at + WIDTH.get(text[at : at + 2], 2)])
-    if spec is None:
+    if spec is None or spec.code in said:
         return
-    value = at + len(spec.code)
+    value, said = at + len(spec.code), said | {spec.code}
     if spec.length is not None:
         if value + spec.length <= len(text):
-            yield from _parted(text, value + spec.length, ends)
+            yield from _parted(text, value + spec.length, ends, said)
         return
     yield ends
     for end in range(value + 1, min(value + 20, len(text)) + 1):
         if text.startswith(SWALLOWED, end):
-            yield from _parted(text, end, (*ends, end))
+            yield from _parted(text, end, (*ends, end), said)
 
 
 def _with_separators(text: str, ends: tuple[int, ...]) -> str:

@@ -51,7 +51,7 @@ class Budget:
     looks: RateLimitItem = LOOKS
 
 
-DEVICE = Budget(RateLimitItemPerMinute(300, 5), RateLimitItemPerHour(10))
+DEVICE = Budget(RateLimitItemPerMinute(300, 5), RateLimitItemPerHour(20))
 MEMBER = Budget(RateLimitItemPerMinute(6000, 5), RateLimitItemPerHour(200), RateLimitItemPerMinute(30_000, 5))
 EVERYBODY = RateLimitItemPerHour(300)
 """Anonymous misses of one GTIN by all devices together, from which on one miss is enough."""
