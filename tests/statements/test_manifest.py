@@ -111,6 +111,21 @@ def test_a_long_manifest_streams_in_little_memory() -> None:
     assert peak < 2_500_000
 
 
+def test_a_serial_without_an_end_is_not_gathered() -> None:
+    """Else 256 MiB of them are copied at each chunk: minutes, in which the node keeps no lease."""
+    read: list[int] = []
+
+    def pieces() -> Iterator[bytes]:
+        for number, chunk in enumerate(encrypt([b"A" * 10 * manifest.CHUNK], SECRET, NONCE)):
+            read.append(number)
+            yield chunk
+
+    with pytest.raises(Malformed) as told:
+        list(decrypt(pieces(), SECRET))
+    assert told.value.expected == "serials of at most 20 bytes, a newline after each"
+    assert len(read) < 5
+
+
 RFC_5869_A1 = (22 * b"\x0b", bytes(range(0xF0, 0xFA)), bytes(range(13)), 42)
 OKM_A1 = "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
 OKM_A3 = "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"

@@ -28,6 +28,7 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 
 from verifier.statements.errors import Malformed
+from verifier.statements.numbering import LONGEST
 
 VERSION = b"\x01"
 NONCE, TAG, CHUNK = 24, 16, 65_536
@@ -69,6 +70,9 @@ def decrypt(pieces: Iterable[bytes], secret: bytes) -> Iterator[bytes]:
         plain = tail + _opened(held, index, following is None, head[1:], key)
         *serials, tail = plain.split(b"\n")
         yield from serials
+        if len(tail) > LONGEST:
+            expected = f"serials of at most {LONGEST} bytes, a newline after each"
+            raise Malformed("manifest", expected=expected, found=f"{len(tail)} bytes without one")
         held = following or b""
     if tail:
         raise Malformed("manifest", expected="a newline after the last serial", found=repr(tail[:20]))
