@@ -1,9 +1,10 @@
 """`audit`: an honest log agrees to the last byte, and every lie is caught where it is told."""
 
 import json
+import socketserver
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -489,6 +490,39 @@ def test_what_is_no_answer_convicts_nobody(
     code, found = told(crooked, trust_file, at(path, AWAY[name]))
     assert (code, found["outcome"]) == (2, "unreached")
     assert f"{crooked[1]}/{path}" in found["fault"]
+
+
+@pytest.mark.parametrize("head", [True, False], ids=["headers", "body"])
+def test_an_answer_that_only_drips_is_not_waited_for(
+    wide: Wide, trust_file: Path, monkeypatch: pytest.MonkeyPatch, head: bool
+) -> None:
+    """A byte at a time is in time for each read, and for ever for the whole."""
+    monkeypatch.setattr("verifier.commands.audit.WHOLE_S", 0.5)
+    over = threading.Event()
+
+    class Dripping(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1 << 16)
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n" + (b"X: " if head else b"Content-Length: 9000\r\n\r\n"))
+            with suppress(OSError):
+                while not over.wait(0.02):
+                    self.wfile.write(b"x")
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping)
+    thread, end = threading.Thread(target=server.serve_forever), threading.Timer(8, over.set)
+    thread.start()
+    end.start()
+    try:
+        done = audit(f"http://127.0.0.1:{server.server_address[1]}", trust_file, wide.trust)
+        assert not over.is_set()
+    finally:
+        over.set()
+        end.cancel()
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+    assert done.exit_code == 2
+    assert "expected each answer in 0.5 s, found one still coming" in done.stderr
 
 
 def test_a_node_that_asks_for_patience_is_given_some(crooked: tuple[Crooked, str], trust_file: Path) -> None:
