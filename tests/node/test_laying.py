@@ -15,8 +15,9 @@ from registry import MAKER, NEVER, Registry, Sabotage
 from verifier.node import laying
 from verifier.node.queue import Receipt
 from verifier.node.sequencer import Sequencer
+from verifier.state.replay import Admission, Read, admit
 from verifier.statements import cbor
-from verifier.statements.envelope import read
+from verifier.statements.envelope import Statement, read
 from verifier.statements.key import Key
 from verifier.statements.kinds import body_of
 from verifier.store import layout
@@ -162,6 +163,23 @@ def test_a_fault_of_ours_refuses_it_and_nothing_else(registry: Registry, sequenc
     assert told
     assert told.status == "registered"
     assert buckets(registry) == []
+
+
+def test_a_fault_of_ours_in_the_rules_stops_nobody(
+    registry: Registry, sequencer: Sequencer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(statement: Statement, index: int, read: Read) -> Admission:
+        if statement.kind == "batch":
+            raise KeyError("ours")
+        return admit(statement, index, read)
+
+    with monkeypatch.context() as patched:
+        for module in ("sequencer", "draft"):
+            patched.setattr(f"verifier.node.{module}.admit", broken)
+        batch = send(registry, registry.batch(names=MANY, k=K))
+        assert until_heard(registry, sequencer, batch).code == "internal"
+    assert until_heard(registry, sequencer, send(registry, registry.product(1))).status == "registered"
+    whole(registry, sequencer)
 
 
 def test_cut_short_it_is_swept_away_and_begun_again(registry: Registry, sequencer: Sequencer) -> None:

@@ -38,7 +38,7 @@ from verifier.state.replay import admit, batch_record, last_clock
 from verifier.statements import cbor
 from verifier.statements.clock import Clock
 from verifier.statements.envelope import Statement, read, sign
-from verifier.statements.errors import Refused, StatementError
+from verifier.statements.errors import Refused
 from verifier.store import layout
 from verifier.store.log import LogStore
 from verifier.store.projection import Manifests, Openings, Overlay, laid_out, remove
@@ -136,7 +136,9 @@ class Sequencer:
         """Whether it would be a leaf now: nothing is laid out for what is refused anyway."""
         try:
             admit(statement, self.head.size, Overlay(self.client).read)
-        except StatementError:
+        except redis.RedisError:
+            raise
+        except Exception:  # whatever it is, it is told where it is committed
             return False
         return True
 
