@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
@@ -228,6 +230,44 @@ def test_a_server_that_is_not_there_leaves_its_job_to_go_on_with(server: Served,
         assert server.call("verifier", *argv).stderr.endswith(b"; run the same command again to go on\n")
         secrets.append([(job / name).read_bytes() for name in ("secret", "serials", "statement", "manifest")])
     assert secrets[0] == secrets[1]
+
+
+def test_a_count_that_a_power_cut_made_nothing_of_is_counted_anew(tmp_path: Path) -> None:
+    """The file's length may be on the disk before its digits are."""
+    with Job.begin(tmp_path, {}, 1) as job:
+        for left, found in ((bytes(20), 0), (b"0" * 18 + b"\0\0", 0), (b"0" * 18 + b"42", 42)):
+            job.path("drawn").write_bytes(left)
+            with job.counter("drawn") as drawn:
+                assert drawn.value == found
+
+
+@pytest.mark.parametrize("said", [b"<html>", b"[]"])
+def test_what_stands_between_and_speaks_nonsense_costs_no_job(server: Served, said: bytes) -> None:
+    """A proxy that fails, and calls it JSON."""
+
+    class Between(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(502)
+            self.send_header("Content-Type", "application/problem+json")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Between) as between:
+        thread = threading.Thread(target=between.serve_forever)
+        thread.start()
+        argv = words(f"KILLTALK{len(said)}", serials="4")
+        done = server.call("verifier", *argv, "--server", f"http://127.0.0.1:{between.server_port}")
+        between.shutdown()
+        thread.join(5)
+    assert done.returncode == 1
+    assert b"Error: 502 " in done.stderr
+    assert done.stderr.endswith(b"; run the same command again to go on\n")
+    assert (server.data / "issued" / GTIN / f"KILLTALK{len(said)}.job" / "statement").exists()
 
 
 def test_a_disk_too_small_is_said_before_anything_is_drawn(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -79,9 +80,17 @@ class Client:
             raise ServerError(f"{self.base}: not reached ({fault.__class__.__name__}); is it running?") from fault
         if answer.is_success:
             return answer
-        kind = answer.headers.get("content-type", "")
-        fields = answer.json() if "json" in kind else {"detail": answer.reason_phrase}
+        fields = _problem(answer)
         raise ServerError(f"{answer.status_code} {fields.get('detail', '')}", answer.status_code, fields)
+
+
+def _problem(answer: httpx.Response) -> dict[str, Any]:
+    """The fields of a refusal; what stands between us and the doors may call anything JSON."""
+    with suppress(ValueError):
+        fields = answer.json() if "json" in answer.headers.get("content-type", "") else None
+        if isinstance(fields, dict):
+            return fields
+    return {"detail": answer.reason_phrase}
 
 
 def _chunks(file: Path, progress: Callable[[int], None]) -> Iterator[bytes]:

@@ -122,11 +122,13 @@ class Job:
 
 
 class Counter:
-    """A number in a file, read at the beginning, and written in one call: a kill leaves the old or the new."""
+    """A number in a file, read at the beginning, and written in one call: a kill leaves the old or the new, a power cut
+    perhaps no number, which is none."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self.value = int(os.pread(descriptor, 20, 0) or b"0")
+        found = os.pread(descriptor, 20, 0)
+        self.value = int(found) if found.isdigit() else 0
 
     def set(self, value: int) -> None:
         """Keep it."""
