@@ -17,7 +17,8 @@ def test_what_no_enrolled_key_signed_never_reaches_the_queue(
     demo_house: House, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     honest = demo_house.sign("product", "laboratoires-aubrac", BODY)
-    raw = {"garbage": b"\x00" * 50, "a stranger's": STRANGER.raw, "a borrowed kid": honest.raw[:-1] + b"\x00"}[kind]
+    forged = honest.raw[:-1] + bytes([honest.raw[-1] ^ 1])
+    raw = {"garbage": b"\x00" * 50, "a stranger's": STRANGER.raw, "a borrowed kid": forged}[kind]
     pushed: list[object] = []
     monkeypatch.setattr("verifier.web.doors.register.queue.submit", lambda *given: pushed.append(given))
     answer = demo_house.register(raw)

@@ -41,7 +41,7 @@ class Town:
     def __enter__(self) -> "Town":
         self.node.start()
         for raw in self.registry.enrolment():
-            queue.submit(self.registry.client, raw)
+            self._enrol(raw)
         self._thread.start()
         return self
 
@@ -50,6 +50,17 @@ class Town:
         self._thread.join(20)
         self.node.stop()
         self.registry.client.close()
+
+    def _enrol(self, raw: bytes) -> None:
+        """Send it until the node, which may still be starting, answers."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                assert queue.submit(self.registry.client, raw).status in ("registered", "known")
+            except queue.Busy:
+                assert time.monotonic() < deadline, "the node did not answer for 60 s"
+            else:
+                return
 
     def _send(self) -> None:
         client = connect(self.url)
