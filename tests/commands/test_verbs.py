@@ -106,16 +106,19 @@ def test_to_goes_with_ship_and_only_with_it(server: Served, words: tuple[str, ..
     assert (done.returncode, b"--to MEMBER goes with ship, and only with it" in done.stderr) == (2, True)
 
 
-def test_a_recall_is_on_the_next_scan(server: Served) -> None:
-    lot = ["--gtin", "09522000000015", "--batch", "NV26H2", "--reason", "Stylo qui fuit"]
-    assert codes(server, pack(server, 3, "imported"))[0] == "genuine"
-    recall = ["verifier", "recall", *lot, "--depth", "patients", "--as"]
+def test_a_recall_is_on_the_next_scan(server: Served, tmp_path: Path) -> None:
+    (tmp_path / "serials").write_text("VERBS1\n", "ascii")
+    lot, box = ["--gtin", "09522000000015", "--batch", "VERBS"], "(01)09522000000015(17)300131(10)VERBS(21)VERBS1"
+    issued = server.call("verifier", "issue", *lot, "--expiry", "300131", "--serials", str(tmp_path / "serials"))
+    assert issued.returncode == 0, issued.stderr
+    assert codes(server, box)[0] == "genuine"
+    recall = ["verifier", "recall", *lot, "--reason", "Stylo qui fuit", "--depth", "patients", "--as"]
     refused = server.call(*recall, key(server, AUBRAC))
     assert (refused.returncode, b"own GS1 company prefix" in refused.stderr) == (1, True)
     done = server.call(*recall, key(server, "nordhavn-pharma"))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.decode().startswith("recalled to patients: lot NV26H2 of 09522000000015, leaf ")
-    assert codes(server, pack(server, 3, "imported"))[0] == "recall_patient"
+    assert done.stdout.decode().startswith("recalled to patients: lot VERBS of 09522000000015, leaf ")
+    assert codes(server, box)[0] == "recall_patient"
 
 
 def test_a_recall_of_some_serials(server: Served) -> None:

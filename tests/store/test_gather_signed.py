@@ -1,5 +1,7 @@
 """Gathering for a code that carries a signature: the batch whose key it names is shown too, at no more round trips."""
 
+import threading
+
 import pytest
 from house import House
 from redis.connection import AbstractConnection
@@ -12,12 +14,14 @@ from verifier.statements.pack_signature import carrying
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """What goes to Redis: a row each time a connection sends."""
+    """What goes to Redis from this thread: a row each time a connection sends. The house's sequencer has its own."""
     rows: list[object] = []
+    here = threading.get_ident()
     send = AbstractConnection.send_packed_command
 
     def heard(line: AbstractConnection, command: object, check_health: bool = True) -> None:
-        rows.append(command)
+        if threading.get_ident() == here:
+            rows.append(command)
         send(line, command, check_health)
 
     monkeypatch.setattr(AbstractConnection, "send_packed_command", heard)

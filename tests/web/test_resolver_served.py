@@ -40,7 +40,8 @@ def test_pages_redirects_and_refusals(server: Served, issued: str) -> None:
     assert "Code authentique" in page.text
     led = get(server, f"{issued}100%25?linkType=gs1:epil&17=280331")
     assert led.status_code == 307
-    assert led.headers["location"] == f"https://leaflet.example/{GTIN}?linkType=gs1:epil&17=280331"
+    assert led.headers["location"].startswith("https://leaflet.example/")  # the newest product statement's
+    assert led.headers["location"].endswith("?linkType=gs1:epil&17=280331")
     assert get(server, f"/01/{GTIN[:-1]}9").status_code == 400
     assert get(server, f"{issued}A/?17=280331").json()["type"] == "/problems/encoding"  # two readings
     assert get(server, "/.well-known/gs1resolver").json()["resolverRoot"] == server.url
