@@ -45,9 +45,9 @@ def check(data: bytes) -> int:
     """How many rows a file holds; raises Malformed naming the line that is not as the door of this file shows it."""
     if not data.startswith(HEAD) or not data.endswith(b"\n"):
         raise _wrong(1, "a catalogue of version 1, its last line ended", repr(data[:30]))
-    lines = data[len(HEAD) : -1].split(b"\n") if len(data) > len(HEAD) else []
-    if len(lines) > MOST_ROWS:
-        raise _wrong(MOST_ROWS + 2, f"at most {MOST_ROWS} rows", f"{len(lines)}")
+    if (count := data.count(b"\n") - 1) > MOST_ROWS:
+        raise _wrong(MOST_ROWS + 2, f"at most {MOST_ROWS} rows", f"{count}")
+    lines = data[len(HEAD) : -1].split(b"\n") if count else []
     before = ""
     for number, line in enumerate(lines, 2):
         row = _row(line, number)
