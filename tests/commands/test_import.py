@@ -1,6 +1,7 @@
 """`import`: a bad row is named, and nothing half believed; imported again, it changes nothing; the next scan tells."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from verifier.commands import bdpm, recall_list
 from verifier.commands.lines import Fault
 from verifier.demo import RECALLS, SAMPLES
 from verifier.statements import catalogue_rows
-from verifier.statements.catalogue_rows import Row
+from verifier.statements.catalogue_rows import HEAD, Row
 from verifier.statements.errors import Malformed
 
 CIS, CIP = ((SAMPLES / "bdpm" / name).read_bytes() for name in (bdpm.SPECIALTIES, bdpm.PRESENTATIONS))
@@ -160,6 +161,18 @@ def test_a_spoilt_catalogue_is_refused_by_its_line(tail: bytes) -> None:
                 catalogue_rows.check(bad)
 
 
+def test_too_many_rows_are_counted_before_they_are_taken_apart() -> None:
+    """Or 64 MiB of empty lines would cost a web worker half a gigabyte."""
+    many = HEAD + b"\n" * 4_000_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(Malformed, match="at most 200000 rows"):
+            catalogue_rows.check(many)
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
+
+
 # --- on a real server ---
 
 
@@ -229,6 +242,16 @@ def test_a_recall_list_is_told_at_the_next_scan(server: Served, tmp_path: Path) 
     assert again.stdout.decode().endswith("recalls: 0 registered, 3 already there\n")
     refused = server.call(*words[:-1], key(server, "nordhavn-pharma"), "--skip-bad")
     assert (refused.returncode, b"0 of 3 recalls stand, import again to go on" in refused.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("data", [b"<html>busy", b'{"error": "busy"}', b"[", b""])
+def test_a_list_of_which_nothing_can_be_read_is_no_success(server: Served, tmp_path: Path, data: bytes) -> None:
+    """--skip-bad leaves rows out: who runs it every night must hear that the file was none."""
+    file = tmp_path / "list"
+    file.write_bytes(data)
+    done = server.call("verifier", "import", "recalls", str(file), "--as", key(server, "agence-sante"), "--skip-bad")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"expected at least one recall that can be read, found none" in done.stderr
 
 
 def codes(server: Served, lot: str) -> list[str]:

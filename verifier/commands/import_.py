@@ -84,6 +84,8 @@ def import_recalls(
     try:
         found = recall_list.read(file.name, _bytes(file))
         _tell(found.faults, skip_bad)
+        if found.faults and not found.rows:
+            raise ValueError(f"{file}: expected at least one recall that can be read, found none")
         if dry_run:
             click.echo(f"dry run: {len(found.rows)} recalls read; nothing signed, nothing sent")
             return
