@@ -16,6 +16,7 @@ from house import House
 from served import Served, free_port
 
 from scanner.decode import decode
+from verifier import settings
 from verifier.commands import authority, lan, main
 from verifier.commands.supervise import ServeError
 from verifier.settings import ROOT, Settings
@@ -89,15 +90,11 @@ def test_the_certificate_is_had_at_a_plain_address_and_is_the_one_the_terminal_n
     assert f'href="{url}/"' in told
 
 
-def test_started_again_it_is_the_same_authority(tmp_path: Path) -> None:
-    told = []
-    for _ in range(2):
-        with Served(tmp_path / "var", PROBATUM_LAN="1") as served:
-            told.append(served.told())
-            served.log.unlink()
-    certificates = [re.findall(r"(?:[0-9A-F]{2}:){15}[0-9A-F]{2}", one) for one in told]
-    assert certificates[0]
-    assert certificates[0] == certificates[1]
+def test_started_again_it_is_the_same_authority(lan_server: Served, said: str, url: str) -> None:
+    certificate = (lan_server.data / "lan" / "server.crt").read_bytes()
+    again = lan.ready(settings.from_env(lan_server.environment))
+    assert (again.url, again.certificate.read_bytes()) == (url, certificate)
+    assert list(lan.told(again))[-1] in said  # the fingerprint
 
 
 # --- refusals ---
