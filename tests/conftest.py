@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from verifier.store.embedded import VOLATILE, EmbeddedRedis
 from verifier.store.redis import connect
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from house import House
     from served import Served
     from wide import Wide
+
+# A machine that does much else at once fails no test: what must be quick is measured where it is promised.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent
 R = TypeVar("R", pytest.TestReport, pytest.CollectReport)
