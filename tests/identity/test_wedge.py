@@ -8,7 +8,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from verifier.identity import Identity, gs1, parse_text
-from verifier.identity.wedge import AZERTY, QWERTZ, US, Damage, damage
+from verifier.identity.wedge import AZERTY, QWERTZ, SWALLOWED, US, Damage, damage
 from verifier.statements import numbering
 
 ALPHABET = numbering.ALPHABET.decode()
@@ -60,10 +60,19 @@ def test_azerty_is_told_of_every_form(form: str, one: Identity) -> None:
     assert damage(azerty(text)) == Damage("layout_azerty", text)
 
 
+def assert_told(told: Damage | None, code: str, text: str, one: Identity) -> None:
+    """The damage is named, and undone unless the lot itself holds what may be an AI: then two readings are one too
+    many to suggest."""
+    assert told is not None
+    assert told.code == code
+    assert told.suggested == text or (told.suggested is None and any(ai in (one.batch or "") for ai in SWALLOWED))
+
+
 @given(one=packs)
+@example(one=pack("07100", "0000000000000"))
 def test_a_layout_and_a_lost_separator_are_one_damage(one: Identity) -> None:
     """A separator is typed as Ctrl and ], another key there; what is suggested must not swallow the serial."""
-    assert damage(azerty(raw(one).replace("\x1d", ""))) == Damage("layout_azerty", raw(one))
+    assert_told(damage(azerty(raw(one).replace("\x1d", ""))), "layout_azerty", raw(one), one)
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "raw"])
@@ -96,9 +105,10 @@ def test_caps_lock_is_told_where_the_code_has_words_of_its_own(form: str, one: I
 
 @pytest.mark.parametrize("form", ["raw", "identified"])
 @given(one=packs)
+@example(one=pack("07100", "0000000000000"))
 def test_a_lost_separator_is_told(form: str, one: Identity) -> None:
     text = FORMS[form](one)
-    assert damage(text.replace("\x1d", "")) == Damage("lost_separator", text)
+    assert_told(damage(text.replace("\x1d", "")), "lost_separator", text, one)
 
 
 @given(lot=LOTS, serial=OURS)

@@ -56,10 +56,11 @@ class Damage:
     suggested: str | None
 
 
-def damage(text: str, hosts: frozenset[str] = digital_link.HOSTS) -> Damage | None:
-    """What happened to this text on its way, or None: nothing that can be told. Never raises."""
+def damage(text: str, hosts: frozenset[str] = digital_link.HOSTS, read: Identity | None = None) -> Damage | None:
+    """What happened to this text on its way, or None: nothing that can be told. Never raises. `read` is what the text
+    says, for whoever has parsed it."""
     text = text.strip(BLANKS)
-    read = _try(text, hosts)
+    read = read or _try(text, hosts)
     if read is not None:
         letters = _ENCODED.sub("", text)
         if _CAPITAL_LINK.match(text) and letters != letters.upper():

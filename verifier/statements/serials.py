@@ -170,7 +170,8 @@ def _well_formed(proof: SerialProof) -> bool:
         and [type(part) for part in (proof.mac, proof.half, proof.inner, proof.outer)] == [bytes, bytes, tuple, tuple]
         and (len(proof.mac), len(proof.half)) == (MAC_BYTES, HASH)
         and len(proof.inner) + len(proof.outer) <= 64
-        and all(type(item) is bytes and len(item) == HASH for item in proof.inner + proof.outer)
+        and set(map(type, path := proof.inner + proof.outer)) <= {bytes}
+        and set(map(len, path)) <= {HASH}
     )
 
 

@@ -186,9 +186,10 @@ class Desk:
     def check_text(self, text: str, symbology: str | None, lang: str, asker: Asker = ANYBODY) -> dict[str, Any]:
         """The verdict JSON of a text; raises Problem. Without a symbology it was typed, and may be damaged."""
         with told():
+            seen = self.sight_text(text, symbology)
             if symbology is None:
-                refuse_damage(text, self.settings.hosts)
-            return to_json(self.check(self.sight_text(text, symbology), asker), lang)
+                refuse_damage(text, self.settings.hosts, seen.identity if isinstance(seen, Sighting) else None)
+            return to_json(self.check(seen, asker), lang)
 
     def demo(self) -> list[dict[str, Any]]:
         """The demo images, in order, each with what a patient is told; `outcome` is None where nothing is read. `also`:

@@ -1,6 +1,6 @@
 """What was typed looks damaged on its way (identity/wedge): a problem with a suggestion, never a silent repair."""
 
-from verifier.identity import wedge
+from verifier.identity import Identity, wedge
 from verifier.web.problem import Problem
 
 # code -> what happened and what to do, what was expected, what was found
@@ -24,9 +24,10 @@ TOLD = {
 }  # fmt: skip
 
 
-def refuse_damage(text: str, hosts: frozenset[str]) -> None:
-    """Raise Problem 422 where this text was damaged by a keyboard, a layout or a scanner's settings."""
-    found = wedge.damage(text, hosts)
+def refuse_damage(text: str, hosts: frozenset[str], read: Identity | None) -> None:
+    """Raise Problem 422 where this text, which reads as `read` or as nothing, was damaged by a keyboard, a layout or a
+    scanner's settings."""
+    found = wedge.damage(text, hosts, read)
     if found is not None:
         detail, expected, instead = TOLD[found.code]
         told = {"value": text[:200], "expected": expected, "found": instead}
