@@ -57,9 +57,9 @@ STATEMENTS += 1  # a catalogue
 
 
 def test_cut_short_everywhere_it_goes_on_to_the_same_world(house: House) -> None:
-    """One seeding, killed at every seventh registration, and each time before and after its answer."""
+    """One seeding, killed at every thirteenth registration, and each time before and after its answer."""
     seedings = 0
-    for n in range(3, STATEMENTS, 7):
+    for n in range(3, STATEMENTS, 13):
         for answered in (False, True):
             with pytest.raises(Cut):
                 demo.seed(house.settings, Failing(house.client, n, answered), lambda _: None)  # type: ignore[arg-type]
