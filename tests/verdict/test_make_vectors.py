@@ -5,15 +5,11 @@ from collections import defaultdict
 import pytest
 from house import House
 from verdict.make_vectors import expected, rows_of, vectors
+from verdict.test_vectors import NOT_THE_JUDGES
 
 from verifier.verdict.reasons import REASONS, words
 from verifier.verdict.viewers import VIEWERS
 
-NOT_THE_JUDGES = {
-    "foreign_link",  # said by the scanner, before there is anything to judge (tests/scanner/test_sighting.py)
-    "several", "codes_differ", "left_out",  # of photos, not of packs (verdict/several, tests/verdict/test_several.py)
-    "caution", "do_not_use", "unverified",  # the outcomes' own words, for what has no reason of its own
-}  # fmt: skip
 EVERYBODYS = {
     "genuine", "gap", "disputed", "cold", "stolen", "destroyed", "expired", "recall_patient", "recall_pharmacy",
     "withdrawn", "key_compromised", "unknown", "not_registered",
