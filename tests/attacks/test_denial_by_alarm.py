@@ -13,6 +13,7 @@ from house import House
 
 from verifier.identity import Identity
 from verifier.node.keyfile import KeyFile
+from verifier.statements.envelope import sign
 from verifier.statements.event import Event
 from verifier.statements.key import Key
 
@@ -125,3 +126,23 @@ class _Unread:
 
     def encode(self) -> bytes:
         return self.body.encode()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"bizStep": "\ud800"}, {"disposition": "\ud800"}, {"eventID": "\ud800"}, {"epcList": ["\ud800"]},
+     {"destinationList": [{"type": "possessing_party", "destination": "\udfff"}]}],
+    ids=lambda fields: next(iter(fields)),
+)  # fmt: skip
+def test_text_that_no_refusal_could_repeat_stops_nobody(
+    world: House, packs: Iterator[Identity], fields: dict[str, Any]
+) -> None:
+    """JSON can hold half a surrogate pair, and a node that quotes it cannot send its answer."""
+    pack, key = next(packs), world.key(CANAL)
+    event = json.loads(event_of("ship", [pack], world.clock(), HALLES).epcis) | fields
+    subject = pack.digital_link().partition("?")[0]
+    payload = Event(epcis=json.dumps(event).encode()).encode()
+    answer = world.register(sign("event", CANAL, subject, world.clock(), payload, key.seed).raw)
+    assert (answer.status_code, answer.get_json()["type"]) == (400, "/problems/epcis")
+    assert world.codes(pack) == ["genuine", "not_recorded"]
+    assert world.say("event", CANAL, event_of("ship", [pack], world.clock(), HALLES)).status_code == 201

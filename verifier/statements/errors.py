@@ -9,8 +9,14 @@ class StatementError(ValueError):
     """Root of what this room raises; `code` is a stable word, the rest is for people."""
 
     def __init__(self, code: str, *, value: object = "", expected: str = "", found: str = "") -> None:
-        super().__init__(f"{code.replace('_', ' ')}: expected {expected}, found {found}")
-        self.code, self.value, self.expected, self.found = code, str(value)[:200], expected, found
+        self.code, self.expected = code, expected
+        self.value, self.found = _told(str(value)[:200]), _told(found)
+        super().__init__(f"{code.replace('_', ' ')}: expected {expected}, found {self.found}")
+
+
+def _told(text: str) -> str:
+    """Text that can be sent: half a surrogate pair, which JSON may hold, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
 
 
 class Malformed(StatementError):

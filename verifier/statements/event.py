@@ -101,6 +101,8 @@ def _text(fields: dict[str, Any], name: str, default: str | None = None) -> str:
     value = fields.get(name, default)
     if not isinstance(value, str) or len(value) > 512 or (default is None and not value):
         raise Malformed("epcis", value=name, expected=f"{name} as text", found=str(value)[:40])
+    if any("\ud800" <= character <= "\udfff" for character in value):  # nothing that says it could be sent or kept
+        raise Malformed("epcis", value=name, expected=f"{name} in Unicode", found="half a surrogate pair")
     return value
 
 
