@@ -11,11 +11,13 @@ import pytest
 from forge import event_of, signed
 from house import House
 
+from verifier.custody.history import MOST
 from verifier.identity import Identity
 from verifier.node.keyfile import KeyFile
 from verifier.statements.envelope import sign
 from verifier.statements.event import Event
 from verifier.statements.key import Key
+from verifier.store import layout
 
 CANAL, HALLES, MAKER, HOSPITAL = (
     "pharmacie-du-canal", "pharmacie-des-halles", "nordhavn-pharma", "hopital-saint-roch"
@@ -126,6 +128,31 @@ class _Unread:
 
     def encode(self) -> bytes:
         return self.body.encode()
+
+
+def test_whoever_ships_a_stolen_pack_to_and_fro_does_not_outshout_the_theft(
+    world: House, packs: Iterator[Identity]
+) -> None:
+    """An answer names every event of a pack; with too many there would be none, and nobody told."""
+    pack, hands = next(packs), (HALLES, HOSPITAL)
+    shipped = [event_of("ship", [pack], world.clock(), hands[n % 2], f"fro {n}") for n in range(MOST + 1)]
+    raws = [world.sign("event", CANAL, body).raw for body in shipped]
+    world.store.lpush(layout.QUEUE, *(bytes(16) + raw for raw in raws[:-1]))
+    answer = world.register(raws[-1])
+    assert (answer.status_code, answer.get_json()["type"]) == (403, "/problems/too_many_steps")
+    assert world.codes(pack) == ["gap"]
+    assert world.say("event", CANAL, report(world, pack, ALARM)).status_code == 201
+    assert world.say("event", MAKER, event_of("stolen", [pack], world.clock())).status_code == 201
+    assert world.codes(pack) == ["stolen", "cold", "gap"]
+
+
+def test_a_contradiction_told_again_and_again_is_one(world: House, packs: Iterator[Identity]) -> None:
+    pack = next(packs)
+    assert world.say("event", MAKER, event_of("stolen", [pack], world.clock())).status_code == 201
+    said = [world.say("event", HALLES, event_of("dispense", [pack], world.clock(), name=f"{n}")) for n in range(3)]
+    kinds = [answer.get_json()["type"].rpartition("/")[2] for answer in said]
+    assert kinds == ["disputed", "already", "already"]
+    assert world.codes(pack) == ["stolen", "disputed"]
 
 
 @pytest.mark.parametrize(

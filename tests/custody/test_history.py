@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifier.custody.history import Step, custody, decide, gaps
+from verifier.custody.history import MOST, Decision, Step, custody, decide, gaps, too_many
 from verifier.custody.transitions import EPCIS
 
 MAKER, CARRIER, PHARMACY, OTHER = "maker", "carrier", "pharmacy", "other"
@@ -13,7 +13,7 @@ MAKER, CARRIER, PHARMACY, OTHER = "maker", "carrier", "pharmacy", "other"
 def steps(*rows: tuple[str, str] | tuple[str, str, str]) -> list[Step]:
     return [
         Step(
-            index=n, id=bytes([n]) * 32, step=row[0], day="2026-11-01", country="FR", member=row[1],
+            index=n, id=n.to_bytes(32), step=row[0], day="2026-11-01", country="FR", member=row[1],
             to=row[2] if len(row) > 2 else None, applied=True,
         )
         for n, row in enumerate(rows)
@@ -71,9 +71,7 @@ def test_a_receipt_of_what_was_sent_to_another_is_a_dispute() -> None:
 
 
 def test_a_dispute_changes_neither_state_nor_custody() -> None:
-    refused = Step(
-        index=9, id=b"9" * 32, step="destroy", day="2026-11-02", country="FR", member=OTHER, to=None, applied=False
-    )
+    refused = dispute("destroy", OTHER)
     assert custody(MAKER, [*WHOLE, refused]) == custody(MAKER, WHOLE)
     assert gaps(MAKER, [*WHOLE, refused])[-1] is False
 
@@ -96,3 +94,25 @@ def test_a_state_once_left_is_never_active_again(rows: list[tuple[str, str, str]
     ended = [state for state in seen if state != "active"]
     assert len(set(ended)) <= 1
     assert seen == ["active"] * (len(seen) - len(ended)) + ended
+
+
+def dispute(step: str, member: str) -> Step:
+    return Step(index=9, id=b"9" * 32, step=step, day="2026-11-02", country="FR", member=member, to=None, applied=False)
+
+
+def test_the_same_contradiction_by_the_same_member_is_told_once() -> None:
+    said = [*WHOLE, dispute("dispense", OTHER)]
+    assert decide(MAKER, said, "dispense", OTHER).outcome == "already"
+    assert decide(MAKER, said, "dispense", CARRIER).outcome == "disputed"
+    assert decide(MAKER, said, "destroy", OTHER).outcome == "disputed"
+    assert decide(MAKER, [*WHOLE[:4], dispute("receive", OTHER)], "dispense", OTHER).outcome == "applies"
+
+
+def test_of_a_pack_with_very_many_steps_only_what_is_new_is_recorded() -> None:
+    many = steps(*[("ship", MAKER, to) for _ in range(MOST // 2) for to in (CARRIER, PHARMACY)])
+    told, contradicted = Decision("applies"), Decision("disputed")
+    assert not too_many(many[1:], "ship", told)
+    assert too_many(many, "ship", told)
+    assert not any(too_many(many, step, told) for step in EPCIS if step != "ship")
+    assert not too_many(many, "ship", contradicted)
+    assert too_many([*many, dispute("ship", OTHER)], "ship", contradicted)

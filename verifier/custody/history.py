@@ -12,6 +12,10 @@ from msgspec import Struct
 
 from verifier.custody.transitions import SENSORS, STILL, follow
 
+MOST = 500
+"""Steps of one pack that are recorded, but for the first of each sort: an answer about it must be able to name them all
+(statements/answer), or whoever holds a stolen pack could ship it so often that nobody is told it is stolen."""
+
 
 class Step(Struct, frozen=True, array_like=True, kw_only=True):
     """One recorded step. `to` is the member it was sent to; `applied` is false for a dispute."""
@@ -65,11 +69,17 @@ def after(now: Custody, step: Step) -> Custody:
 def decide(maker: str, steps: Sequence[Step], step: str, member: str, to: str | None = None) -> Decision:
     """What `step` by an entitled `member` would be, after `steps`; `to` is whom it would be shipped to.
 
-    The same step by the same member again is their own second scan; a step the table does not allow from the present
-    state, a receipt of what was sent to another, or a sensor's report by who does not hold the pack contradicts the
-    record.
+    The same step by the same member again is their own second scan, and so is the same contradiction; a step the table
+    does not allow from the present state, a receipt of what was sent to another, or a sensor's report by who does not
+    hold the pack contradicts the record.
     """
-    now = custody(maker, steps)
+    decision = _decide(custody(maker, steps), steps, step, member, to)
+    again = any((one.step, one.member, one.applied) == (step, member, False) for one in steps)
+    return Decision("already", "disputed") if decision.outcome == "disputed" and again else decision
+
+
+def _decide(now: Custody, steps: Sequence[Step], step: str, member: str, to: str | None) -> Decision:
+    """As `decide`, whatever was disputed before."""
     if follow(now.state, step) is None:
         last = next((s for s in reversed(steps) if s.applied and follow_changes(s)), None)
         own = last is not None and last.step == step and last.member == member
@@ -83,6 +93,12 @@ def decide(maker: str, steps: Sequence[Step], step: str, member: str, to: str | 
     if step == "ship" and now.to is not None and (now.holder, now.to) == (member, to):
         return Decision("already", f"on its way to {to}")
     return Decision("applies")
+
+
+def too_many(steps: Sequence[Step], step: str, decision: Decision) -> bool:
+    """Whether a further step is one more of many that say the same: see MOST."""
+    sort = (step, decision.outcome == "applies")
+    return len(steps) >= MOST and any((one.step, one.applied) == sort for one in steps)
 
 
 def follow_changes(step: Step) -> bool:

@@ -273,6 +273,9 @@ def _pack(
     decision = history.decide(batch.issuer, steps, step, member.member, to)
     if decision.outcome == "already":
         return decision
+    if history.too_many(steps, step, decision):
+        found = f"{len(steps)}, and a {step} among them"
+        raise Refused("too_many_steps", value=pack.digital_link(), expected=f"{history.MOST} steps", found=found)
     applied = decision.outcome == "applies"
     row = history.Step(
         index=index, id=statement.id, step=step, day=day, country=member.country, member=member.member, to=to,
