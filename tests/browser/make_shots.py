@@ -37,6 +37,12 @@ VERDICTS = {
     "verdict-not_registered": "maker-not-enrolled.png",
     "verdict-foreign_link": "look-alike-url.png",
     "verdict-no_serial": "ean13-only.png",
+    "verdict-lot_not_recalled": "no-serial-lot.png",
+    "verdict-forged": "forged-signature.png",
+    "verdict-cold": "cold-chain-broken.png",
+    "verdict-key_compromised": "key-compromised.png",
+    "verdict-several": "two-packs.png",
+    "verdict-codes_differ": "codes-differ.png",
     "problem-nothing_read": "blank-photo.jpg",
 }
 PAGES = {"home": "/", "demo": "/demo", "docs": "/docs", "problem-not_found": "/nowhere"}
@@ -53,7 +59,8 @@ HELD = "addEventListener('submit', event => event.preventDefault(), true)"  # wh
 
 PHONES = ("home", "camera-open", "camera-read", "camera-denied", "camera-nothing",
           "verdict-genuine", "verdict-dispensed", "verdict-expired", "verdict-recalled", "verdict-unknown",
-          "verdict-stolen", "verdict-foreign_link", "verdict-no_serial", "problem-nothing_read", DOWN)  # fmt: skip
+          "verdict-stolen", "verdict-foreign_link", "verdict-no_serial", "verdict-lot_not_recalled", "verdict-forged",
+          "verdict-cold", "verdict-several", "verdict-codes_differ", "problem-nothing_read", DOWN)  # fmt: skip
 KEPT = {
     *(f"{name}-390x844-light-fr" for name in PHONES),
     *("verdict-genuine-390x844-dark-en", "verdict-recalled-390x844-dark-en", "verdict-gap-390x844-light-en"),
