@@ -191,6 +191,18 @@ def test_an_answer_key_is_the_registrys_alone(demo_house: House, forger: Forger,
 
 
 @pytest.mark.parametrize("stolen", [None, 0])
+def test_an_ended_answer_key_of_a_maker_answers_no_more(
+    demo_house: House, forger: Forger, cases: dict[str, Case], stolen: int | None
+) -> None:
+    case, (maker,), member = cases["unknown"], forger.makers, demo_house.key(AUBRAC)
+    said = {"purpose": "answer"} | ({} if stolen is None else {"compromised_since": stolen})
+    end = key_statement(member, maker.public, "revoked", **said)
+    assert reasons(demo_house, case) == ("unknown",)
+    lie = forger.grown(end).remake(case.evidence, end, key=maker)
+    assert reasons(demo_house, Case(case.identity, lie)) == ("broken_evidence", "missing_issue")
+
+
+@pytest.mark.parametrize("stolen", [None, 0])
 def test_a_revoked_answer_key_answers_no_more(
     demo_house: House, forger: Forger, case: Case, stolen: int | None
 ) -> None:

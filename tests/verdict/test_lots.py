@@ -133,6 +133,28 @@ def test_only_the_state_of_a_box_without_a_serial_answers_for_one(
     assert verdict(demo_house, cases["active"].identity, pack).outcome == "unverified"
 
 
+def test_a_maker_answers_for_no_lot(
+    forger: Forger, demo_house: House, lots: dict[str, Case], cases: dict[str, Case]
+) -> None:
+    """It is believed of what it never issued: it could leave out what an authority recalls."""
+    (maker,), unknown = forger.makers, cases["unknown"].evidence
+    chain = [forger.leaves[exhibit.index] for exhibit in unknown.statements]
+    assert verdict(demo_house, cases["unknown"].identity, forger.remake(unknown, key=maker)).reasons == ("unknown",)
+    lie = forger.remake(lots["known"].evidence, *chain, key=maker)
+    assert verdict(demo_house, lots["known"].identity, lie).reasons == ("broken_evidence", "no_serial")
+
+
+def test_a_lots_answer_leaves_the_signature_of_its_packs_to_be_believed(
+    forger: Forger, demo_house: House, cases: dict[str, Case]
+) -> None:
+    """It says nothing of one pack, and is no lie."""
+    case = cases["signed"]
+    lot = parse_text(f"(01){case.identity.gtin}(17){case.identity.expiry}(10){case.identity.batch}")
+    evidence = forger.remake(case.evidence, identity=lot.digital_link(), state="no_serial", custody=[], withheld=[])
+    found = verdict(demo_house, case.identity, replace(evidence, serial=None))
+    assert found.reasons == ("signed_only", "missing_state")
+
+
 def recalls(gtin: str, lot: str) -> Iterator[tuple[Recall, str | None]]:
     """Each depth and each narrowing, and the reason it must give a box of this lot that carries no serial."""
     for depth, whole, of_lot, some in (

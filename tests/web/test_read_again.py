@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from forge import Forger, answer_of, verdict
+from forge import Forger, answer_of, key_statement, verdict
 from house import House, with_element
 
 from verifier.identity import Identity
@@ -75,6 +75,17 @@ def test_a_maker_does_not_answer_for_anothers_product(demo_house: House, foreign
     keys = [leaf for leaf in node.leaves if leaf.id in set(answer_of(mine).applies)]
     found = verdict(demo_house, foreign, node.remake(theirs, *keys, key=node.makers[0]), reads=2)
     assert (found.outcome, found.reasons[0]) == ("unverified", "broken_evidence")
+
+
+def test_after_a_makers_answer_key_has_ended_the_registry_answers(house: House) -> None:
+    """An answer by that key nobody would believe: the pack would read unverified."""
+    pack = with_element(house.seed().world.pack("current", 0), "21", "NEVERISSUED00")
+    (ended,) = Forger(house).makers
+    assert signer_of(house.desk.evidence(pack)) == AUBRAC
+    end = key_statement(house.key(AUBRAC), ended.public, "revoked", purpose="answer")
+    assert house.register(end.raw).status_code == 201
+    assert signer_of(house.desk.evidence(pack)) == REGISTRY
+    assert codes(house, pack, reads=2) == ["unknown"]
 
 
 def test_a_name_makes_no_maker(demo_house: House, foreign: Identity) -> None:
