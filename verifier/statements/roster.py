@@ -128,6 +128,16 @@ def signer(statement: Statement, index: int, directory: Directory) -> MemberReco
     return member
 
 
+def in_doubt(kid: bytes, index: int, directory: Directory) -> bool:
+    """Whether leaf `index`, signed by this key, may be a thief's: the key was stolen by then, or one that enrolled it
+    was when it did."""
+    key = directory.key(kid)
+    if key is None or (key.compromised_since is not None and index >= key.compromised_since):
+        return True
+    enrolling = ((by, directory.key(by)) for by in key.by)  # or revoking: that one may be the younger
+    return any(in_doubt(by, key.since, directory) for by, other in enrolling if other and other.since < key.since)
+
+
 def _entitled(body: Body, member: MemberRecord, roles: Mapping[str, tuple[str, ...]], kind: str) -> None:
     held = [role for role in roles if role in member.roles or role == "*"]
     if not held:

@@ -5,13 +5,14 @@ from verifier.statements.envelope import read
 from verifier.statements.errors import StatementError
 from verifier.statements.kinds import body_of
 from verifier.statements.product import Product
-from verifier.statements.roster import signer
+from verifier.statements.roster import in_doubt, signer
 from verifier.store.projection import reader
 from verifier.web.desk import Desk
 
 
 def signed_product(desk: Desk, gtin: str) -> Product | None:
-    """What the maker signed of this product, its signature and entitlement asked again; None if nothing holds."""
+    """What the maker signed of this product, its signature and entitlement asked again; None if nothing holds, or if a
+    thief may have signed it: its links are followed at once."""
     directory = reader(desk.client)
     record = product_record(directory, gtin)
     leaf = desk.gatherer.log.leaf(record.id) if record else None
@@ -22,5 +23,7 @@ def signed_product(desk: Desk, gtin: str) -> Product | None:
         signer(statement, leaf[0], Projected(directory))
         body = body_of(statement)
     except StatementError:
+        return None
+    if in_doubt(statement.kid, leaf[0], Projected(directory)):
         return None
     return body if isinstance(body, Product) and body.gtin == gtin else None
