@@ -8,8 +8,9 @@
     custody/     PURE     what may happen to a thing?          transitions (the table), history
     state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys, pack, pack_keys,
                                                                 catalogues
-    verdict/     PURE     what does it mean?                   evidence, trust, reasons, viewers (tables), judge,
-                                                                several; beside (what is told and judges nothing)
+    verdict/     PURE     what does it mean?                   evidence, trust, reasons, viewers (tables), judge
+                                                                with its findings and facts, several; beside (what
+                                                                is told and judges nothing)
     labels/               what is printed?                     symbol, label, box
     store/       REDIS    what is kept?                        layout (every key), log, projection, gather
     vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed

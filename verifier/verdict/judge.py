@@ -5,11 +5,9 @@ that leaf, from the trusted genesis on; the answer is the node's, about this ide
 exactly the statements shown. What fails falls to *unverified*; what is a bad fact stands by itself.
 """
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 
-from verifier.identity import Identity, expires_on
+from verifier.identity import Identity
 from verifier.ledger import checkpoint as notes
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.merkle import leaf_hash, verify_consistency, verify_inclusion
@@ -24,79 +22,25 @@ from verifier.statements.event import Event
 from verifier.statements.kinds import body_of
 from verifier.statements.product import Product
 from verifier.statements.recall import Recall
-from verifier.statements.roster import Roster, enrol, signer
-from verifier.verdict.beside import Information, Notice, of_product, of_recall
+from verifier.statements.roster import enrol, signer
+from verifier.verdict.beside import of_product, of_recall
 from verifier.verdict.evidence import Evidence, Exhibit
+from verifier.verdict.facts import bad_facts
+from verifier.verdict.findings import About, Believed, Findings, Question
 from verifier.verdict.reasons import REASONS
-from verifier.verdict.supply import Said, own_supply, said, when
+from verifier.verdict.supply import said
 from verifier.verdict.trust import Trust
 from verifier.verdict.verdict import NO_ANSWERS, Ledger, Verdict, compose, plain
-from verifier.verdict.viewers import PATIENT, VIEWERS
+from verifier.verdict.viewers import PATIENT
 
-REGISTRY, EXCURSION = "registry", "excursion"
+__all__ = ["Question", "forget", "judge", "judge_strictly"]
+
+REGISTRY = "registry"
 SKEW_S = 300  # clocks differ; an answer further in the future than this is not believed
 ENROLLING = ("genesis", "member", "key")
 WHY = {"unknown_key": "missing_keys", "unknown_member": "missing_keys", "another_lot": "other_identity"}
 NEVER_ISSUED = ("unknown", "mismatch", "not_registered")  # the states of what no batch shown here can prove
-ONLINE = "online"
 LOT_CLEAR = frozenset({"no_serial", "expired"})  # nothing missing, nothing wrong, and no recall of any kind
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What was scanned, and by whom: a viewer of the table, `member` its id where a signed request proved one. `reads`
-    is how many times the same code was read, `bought` where ("online") if the person said so."""
-
-    identity: Identity
-    viewer: str = PATIENT
-    reads: int = 1
-    member: str | None = None
-    bought: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.viewer not in VIEWERS:
-            raise ValueError(f"{self.viewer}: expected {', '.join(VIEWERS)}, found another viewer")
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What an exhibit must be about: the product, the lot, and the hint of the pack key where the code carries one."""
-
-    gtin: str | None
-    batch: str | None
-    hint: bytes | None
-
-
-@dataclass(slots=True)
-class Believed:
-    """What the statements shown proved. `codes` are reasons; `signed` says which key signed what, at which leaf."""
-
-    codes: set[str] = field(default_factory=set)
-    roster: Roster = field(default_factory=Roster)
-    ids: set[bytes] = field(default_factory=set)
-    signed: list[tuple[bytes, int]] = field(default_factory=list)
-    product: Information | None = None
-    batch: Batch | None = None
-    batch_index: int | None = None
-    recalls: list[tuple[Recall, Notice]] = field(default_factory=list)
-    signing: list[Batch] = field(default_factory=list)  # batches whose pack key has the hint that the code carries
-    events: list[Said] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Findings:
-    """What the exhibits proved so far: the statements, the checkpoint, the answer."""
-
-    codes: set[str] = field(default_factory=set)
-    checkpoint: Checkpoint | None = None
-    shown: Believed = field(default_factory=Believed)
-    answer: Answer | None = None
-    answered_by: str | None = None
-    by_maker: bool = False
-    issued: bool = False
-    own: list[Said] = field(default_factory=list)  # events about this pack that the answer names
-    values: dict[str, str] = field(default_factory=dict)
-    notices: list[Notice] = field(default_factory=list)
 
 
 def judge(question: Question, evidence: Evidence | None, trust: Trust, now: int) -> Verdict:
@@ -118,7 +62,7 @@ def judge_strictly(question: Question, evidence: Evidence | None, trust: Trust, 
         found.codes.add("unreached")
     else:
         _weigh(question, evidence, found, trust, now)
-    _bad_facts(question, found, now)
+    bad_facts(question, found, now)
     return _conclude(question, found, now)
 
 
@@ -143,7 +87,6 @@ def _weigh_lot(question: Question, evidence: Evidence, found: Findings, trust: T
     _weigh(question, evidence, found, trust, now)
     if found.answer is None:
         found.codes &= {"broken_evidence", "checkpoint_refused"}
-
 
 
 def _short(identity: Identity) -> str | None:
@@ -343,75 +286,6 @@ def _issue(identity: Identity, evidence: Evidence, found: Findings) -> None:
         found.codes.add("other_identity")
     else:
         found.issued = True
-
-
-def _bad_facts(question: Question, found: Findings, now: int) -> None:
-    """Facts that stand by themselves: recalls, expiry, keys lost, and what the answer says of state and custody."""
-    identity, codes, answer = question.identity, found.codes, found.answer
-    shown = found.shown
-    for kid, index in shown.signed:
-        key = shown.roster.key(kid)
-        if key is not None and key.compromised_since is not None and index >= key.compromised_since:
-            codes.add("key_compromised")
-    for recall, notice in shown.recalls:
-        if said := _recalled(recall, identity):
-            codes |= said
-            found.notices.append(notice)
-    if identity.gtin is not None and identity.expiry is not None:  # the code says it itself, whatever is known of it
-        today = datetime.fromtimestamp(now, UTC).date()
-        if expires_on(identity.expiry, today) < today:
-            codes.add("expired")
-    if answer is not None:
-        _answered(question, found, answer, now)
-
-
-def _answered(question: Question, found: Findings, answer: Answer, now: int) -> None:
-    """What the answer says of the pack's state and way, to the one who asks."""
-    codes, state = found.codes, answer.state
-    if state == "supplied":
-        codes.add(_supplied(question, found, now))
-    elif state in ("unknown", "mismatch"):
-        codes.add(_unknown(question, found, state))
-    elif state != "active":
-        codes.add(state)  # such a state is named as its reason is
-    elif question.viewer == PATIENT and question.bought == ONLINE:
-        codes.add("not_recorded_online")
-    if any(stop.gap_before for stop in answer.custody):
-        codes.add("gap")
-    if EXCURSION in [stop.step for stop in answer.custody]:
-        codes.add("cold")
-    if answer.disputes:
-        codes.add("disputed")
-
-
-def _supplied(question: Question, found: Findings, now: int) -> str:
-    """Normal in a hand; at a counter one's own scan, if one signed it, and somebody's otherwise."""
-    code = VIEWERS[question.viewer].supplied
-    own = own_supply(found.own, question.member)
-    if code != "elsewhere" or own is None:
-        return code
-    found.values["time"] = when(own, now)
-    return "dispensed_here"
-
-
-def _unknown(question: Question, found: Findings, state: str) -> str:
-    """What the maker itself never issued, read twice, is no slip of the reader. That the serial stands in another lot
-    or with another date is for professionals: to anybody else it would tell a guesser that he is near."""
-    if state == "mismatch" and VIEWERS[question.viewer].professional:
-        return "mismatch"
-    return "unknown_confirmed" if question.reads > 1 and found.by_maker else "unknown"
-
-
-def _recalled(recall: Recall, identity: Identity) -> set[str]:
-    """What a recall of this product says of the box. Where it names serials and the box carries none, the box may be
-    one of them."""
-    if recall.covers(identity.batch, identity.serial):
-        code = "withdrawn" if recall.batches is None else "recall_patient"
-    elif identity.serial is None and identity.batch in (recall.batches or ()):
-        code = "recall_some"
-    else:
-        return set()
-    return {code if recall.depth == "patients" else "recall_pharmacy"}
 
 
 def _conclude(question: Question, found: Findings, now: int) -> Verdict:

@@ -7,7 +7,7 @@ from typing import Any
 from flask import render_template, request
 
 from verifier.identity import Identity, parse_text
-from verifier.verdict.judge import ONLINE
+from verifier.verdict.findings import ONLINE
 from verifier.web.desk import Asker
 from verifier.web.pages.blueprint import again, checks, pages
 from verifier.web.problem import Problem
