@@ -13,10 +13,12 @@ from house import House
 from verifier.identity import Identity
 from verifier.ledger import checkpoint as notes
 from verifier.ledger.merkle import leaf_hash, verify_inclusion
+from verifier.state.replay import MOST_RECALLS
 from verifier.statements.envelope import Statement, read
 from verifier.statements.kinds import body_of
 from verifier.statements.recall import Recall
 from verifier.statements.roster import Roster, enrol, signer
+from verifier.verdict import evidence as files
 from verifier.verdict.evidence import Evidence, Exhibit
 
 
@@ -90,3 +92,22 @@ def test_the_honest_node_shows_it_at_once(world: House) -> None:
     body = Recall(gtin=pack.gtin or "", depth="patients", reason="test", batches=[pack.batch or ""])
     assert house.say("recall", "agence-sante", body).status_code == 201
     assert house.codes(pack)[0] == "recall_patient"
+
+
+def test_a_maker_cannot_bury_a_recall_under_its_own(house: House) -> None:
+    """Evidence holds every recall of a lot: with too many it would be none, for whoever reads it offline."""
+    pack, maker = house.seed().world.pack("current", 0), "laboratoires-aubrac"
+
+    def recall(by: str, number: int, depth: str) -> int:
+        reason = f"{by} {number}"
+        body = Recall.of({"gtin": pack.gtin, "depth": depth, "reason": reason, "batches": [pack.batch]})
+        return int(house.say("recall", by, body).status_code)
+
+    said = [recall(maker, number, "pharmacies") for number in range(MOST_RECALLS + 1)]
+    assert said == [201] * MOST_RECALLS + [403]
+    assert house.codes(pack) == ["recall_pharmacy"]
+    assert [recall("agence-sante", number, "patients") for number in range(2)] == [201, 201]
+    assert house.codes(pack)[0] == "recall_patient"
+    assert len(files.encode(house.desk.evidence(pack))) < files.MAX_BYTES
+    elsewhere = Recall.of({"gtin": pack.gtin, "depth": "pharmacies", "reason": "test", "batches": ["ELSEWHERE"]})
+    assert house.say("recall", maker, elsewhere).status_code == 201

@@ -31,7 +31,9 @@ from verifier.statements.roster import KeyRecord, MemberRecord, Record, enrol, s
 
 Read = Callable[[Name], bytes | None]
 Changes = dict[Name, bytes]
+AUTHORITY = "authority"
 CLOCK_PAGE = 256
+MOST_RECALLS = 40  # of one lot, or of a product, that a maker may add to: evidence has room for them and an authority's
 MOST_LOTS = 200  # of one product are remembered by name: to find a serial that was read with another's lot
 LIMIT = 2**24  # the projection's own values: longer than a statement may be
 T = TypeVar("T")
@@ -194,11 +196,15 @@ def _batch(statement: Statement, index: int, read: Read) -> Admission:
 
 
 def _recall(statement: Statement, index: int, read: Read) -> Admission:
-    signer(statement, index, Projected(read))
+    member = signer(statement, index, Projected(read))
     body = cast(Recall, body_of(statement))
     names: list[Name] = [("recalls", body.gtin, batch) for batch in body.batches or ()] or [("recalls", body.gtin)]
+    before = {name: _value(read, name, []) for name in names}
+    most = max(map(len, before.values()))
+    if most >= MOST_RECALLS and AUTHORITY not in member.roles:
+        raise Refused("too_many_recalls", value=body.gtin, expected=f"at most {MOST_RECALLS}", found=f"{most} before")
     row = [index, statement.id, statement.kid]
-    return Admission({name: cbor.encode([*_value(read, name, []), row]) for name in names})
+    return Admission({name: cbor.encode([*rows, row]) for name, rows in before.items()})
 
 
 def _catalogue(statement: Statement, index: int, read: Read) -> Admission:
