@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spoil import altered, read_back
 
-from verifier.identity import parse_text
+from verifier.identity import Identity, parse_text
 from verifier.statements.envelope import Statement
 from verifier.statements.recall import Recall
 from verifier.verdict import evidence as files
 from verifier.verdict.evidence import Evidence
 from verifier.verdict.reasons import REASONS
+from verifier.web.desk import named
 
 GTIN, OTHER = "09521000000018", "09521000000025"
 CLEAR = {
@@ -149,10 +150,14 @@ def test_a_lots_answer_leaves_the_signature_of_its_packs_to_be_believed(
 ) -> None:
     """It says nothing of one pack, and is no lie."""
     case = cases["signed"]
-    lot = parse_text(f"(01){case.identity.gtin}(17){case.identity.expiry}(10){case.identity.batch}")
-    evidence = forger.remake(case.evidence, identity=lot.digital_link(), state="no_serial", custody=[], withheld=[])
-    found = verdict(demo_house, case.identity, replace(evidence, serial=None))
-    assert found.reasons == ("signed_only", "missing_state")
+    for dated in (f"(17){case.identity.expiry}", ""):
+        lot = parse_text(f"(01){case.identity.gtin}(10){case.identity.batch}{dated}")
+        said = {"identity": lot.digital_link(), "state": "no_serial", "custody": [], "withheld": []}
+        evidence = replace(forger.remake(case.evidence, **said), serial=None)
+        assert verdict(demo_house, case.identity, evidence).reasons == ("signed_only", "missing_state")
+        late = demo_house.clock() + trust(demo_house).max_age_s + 1
+        found = verdict(demo_house, case.identity, evidence, now=late)
+        assert found.reasons == ("signed_only", "missing_state", "stale")
 
 
 def recalls(gtin: str, lot: str) -> Iterator[tuple[Recall, str | None]]:
@@ -195,6 +200,23 @@ def test_a_withdrawal_is_told_even_where_no_lot_is(
     statement = signed("recall", demo_house.key("agence-sante"), body)
     bad = forger.grown(statement).remake(case.evidence, *enrolling(forger), statement)
     assert verdict(demo_house, case.identity, bad).reasons == ("withdrawn", "no_serial")
+
+
+@pytest.mark.parametrize("lacks", [("17",), ("10",), ("10", "17")], ids=["date", "lot", "both"])
+def test_a_code_that_lacks_lot_or_date_hides_no_recall(
+    forger: Forger, demo_house: House, cases: dict[str, Case], lacks: tuple[str, ...]
+) -> None:
+    """With a serial it says more than without, and is told no less: what is recalled of its lot and its product."""
+    pack = cases["active"].identity
+    short = Identity(tuple(element for element in pack.elements if element[0] not in lacks))
+    lot = demo_house.desk.evidence(named(short))
+    assert verdict(demo_house, short, lot).reasons == ("incomplete",)
+    assert verdict(demo_house, short, cases["active"].evidence).reasons == ("incomplete",)
+    for body, code in recalls(GTIN, pack.batch or ""):
+        statement = signed("recall", demo_house.key("agence-sante"), body)
+        evidence = forger.grown(statement).remake(lot, *enrolling(forger), statement)
+        told = code is not None and body.serials is None and (body.batches is None or "10" not in lacks)
+        assert verdict(demo_house, short, evidence).reasons == ((code, "incomplete") if told else ("incomplete",))
 
 
 def test_a_pack_with_a_serial_is_not_stained_by_anothers_recall(

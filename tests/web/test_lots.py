@@ -111,3 +111,8 @@ def test_each_depth_and_each_narrowing_through_the_door(house: House, depth: Any
         other = (code, "no_serial") if body.batches is None else ("no_serial", "lot_not_recalled")
         assert told(house, f"(01){body.gtin}(10)L3") == other
         assert told(house, f"(01){body.gtin}") == ((code, "no_serial") if body.batches is None else ("no_serial",))
+
+
+@pytest.mark.parametrize("short", ["(10)CD26B3(21)S1", "(10)CD26B3(21)S1(91)AB", "(21)S1(10)CD26B3"])
+def test_a_code_without_its_date_is_told_its_lots_recall(demo_house: House, short: str) -> None:
+    assert told(demo_house, f"(01){gtin(PRODUCTS[1][0])}{short}") == ("recall_patient", "incomplete")

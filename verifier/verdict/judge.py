@@ -55,7 +55,7 @@ def judge_strictly(question: Question, evidence: Evidence | None, trust: Trust, 
     """As `judge`, letting a fault of our own through."""
     found = Findings()
     if short := _short(question.identity):
-        if short == "no_serial" and evidence is not None:
+        if short != "not_a_pack" and evidence is not None:
             _weigh_lot(question, evidence, found, trust, now)
         found.codes.add(short)
     elif evidence is None:
@@ -82,8 +82,9 @@ def _weigh(question: Question, evidence: Evidence, found: Findings, trust: Trust
 
 
 def _weigh_lot(question: Question, evidence: Evidence, found: Findings, trust: Trust, now: int) -> None:
-    """Add what the exhibits prove of a box that carries no serial: of its product and its lot. What answers about
-    something else, or not at all, leaves it as it was: nothing is known, but for the recalls shown and for a lie."""
+    """Add what the exhibits prove of a box whose code names no pack, having no serial, or no lot or date beside it: of
+    its product and its lot. What answers about something else, or not at all, leaves it as it was: nothing is known,
+    but for the recalls shown and for a lie."""
     _weigh(question, evidence, found, trust, now)
     if found.answer is None:
         found.codes &= {"broken_evidence", "checkpoint_refused"}
@@ -253,8 +254,9 @@ def _lot_links(pack: Identity) -> tuple[str, ...]:
     """The links of the lot that a pack is of, with its expiry and without; none of what is no pack."""
     if pack.serial is None:
         return ()
-    rest = tuple(element for element in pack.elements if element[0] not in ("17", "21"))
-    return tuple(Identity(rest + dated).digital_link() for dated in ((("17", pack.expiry or ""),), ()))
+    whole = tuple(element for element in pack.elements if element[0] != "21")
+    undated = tuple(element for element in whole if element[0] != "17")
+    return Identity(whole).digital_link(), Identity(undated).digital_link()
 
 
 def _signature(identity: Identity, found: Findings) -> None:

@@ -122,7 +122,7 @@ class Desk:
             return self._miss(seen, now, asker.viewer)
         reads = asker.reads if asker.first in (None, seen.identity.digital_link()) else 1
         question = Question(seen.identity, asker.viewer, reads, asker.member, asker.bought)
-        evidence = self.evidence(seen.identity, asker=asker) if answerable(seen.identity) else None
+        evidence = self.evidence(named(seen.identity), asker=asker) if seen.identity.gtin is not None else None
         verdict = judge(question, evidence, self.trust, now)
         if verdict.information is None and seen.identity.gtin is not None:
             return replace(verdict, information=self.shelf.find(seen.identity.gtin))
@@ -242,6 +242,13 @@ def answerable(identity: Identity) -> bool:
     """Whether evidence can be about it: a pack by all four elements, or a box that carries no serial."""
     whole = None not in (identity.batch, identity.serial, identity.expiry)
     return identity.gtin is not None and (whole or identity.serial is None)
+
+
+def named(identity: Identity) -> Identity:
+    """What evidence is asked about: the pack; or else, where lot or date are missing, its product and lot alone."""
+    if answerable(identity):
+        return identity
+    return Identity(tuple(element for element in identity.elements if element[0] != "21"), identity.unknown)
 
 
 def _unknown(answer: bytes | None) -> bool:
