@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from wide import Wide
 
 # A machine that does much else at once fails no test: what must be quick is measured where it is promised.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Where others wait for the answer the examples are the same each time, as hypothesis has it by itself.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
+)
 settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -156,7 +156,7 @@ def row(number: int) -> Row:
 def test_a_spoilt_catalogue_is_refused_by_its_line(tail: bytes) -> None:
     data = catalogue_rows.encode([CREAM])
     for bad in (tail, data + tail, data[:-1] + tail.rstrip(b"\n")):  # with its newline, a longer field is a good one
-        if bad != data:
+        if bad not in (data, catalogue_rows.HEAD):  # a catalogue of nothing is one
             with pytest.raises(Malformed, match="in line "):
                 catalogue_rows.check(bad)
 
