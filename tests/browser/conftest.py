@@ -32,9 +32,10 @@ def playwright() -> Iterator[Playwright]:
         yield playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: Path, playwright: Playwright) -> Iterator[Browser]:
-    """Debian's chromium, with a camera that its user allows and that never shows a code."""
+    """Debian's chromium, with a camera that its user allows and that never shows a code. One a file: left open, its
+    camera would keep half a core busy until the last test of all."""
     browser = launch(playwright, str(chromium), *film.ALLOWED)
     yield browser
     browser.close()
