@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from verifier.process import hold
+from verifier.vault.master import sync_folder
 
 ASKED, LOCK, NONE = "asked.json", "lock", "nothing"
 
@@ -148,12 +149,4 @@ def whole(path: Path, mode: int = 0o600, durable: bool = True) -> Iterator[Binar
             os.fsync(file.fileno())
     part.replace(path)
     if durable:
-        _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_folder(path.parent)
