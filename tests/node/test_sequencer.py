@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from registry import CANAL, CARRIER, DAY, HALLES, MAKER, NOW, Registry
@@ -13,10 +14,12 @@ from verifier.commands.issuing import Lot
 from verifier.commands.node import openings_of
 from verifier.demo import gtin
 from verifier.ledger import checkpoint as notes
+from verifier.ledger import note
+from verifier.node import sequencer as module
 from verifier.statements.envelope import read
 from verifier.statements.key import Key
 from verifier.store import layout
-from verifier.store.log import LogStore
+from verifier.store.log import KEPT, LogStore
 from verifier.store.projection import derived_keys, digest, laid_out
 
 
@@ -119,6 +122,48 @@ def test_an_altered_body_does_not_make_a_second_leaf(registry: Registry) -> None
     registry.client.set(layout.body(first.id), b"others")
     again = sequencer.register([raw])[0]
     assert (again.status, again.index) == ("known", first.index)
+
+
+# --- the history of checkpoints ---
+
+
+def test_the_history_keeps_the_newest_notes_and_each_head_once(registry: Registry) -> None:
+    sequencer = registry.sequencer()
+    notes_seen = []
+    for raw in [registry.genesis, *(registry.product(number) for number in range(3))]:
+        sequencer.register([*registry.enrolment(), raw])
+        notes_seen.insert(0, sequencer.note)
+    assert sequencer.log.history() == notes_seen
+    assert sequencer.log.history(1, 2) == notes_seen[1:3]
+    assert sequencer.log.history(0, 0) == sequencer.log.history(4, 9) == []
+    anew = notes_seen[0] + note.sign(sequencer.head.encode(), "w.example", bytes(32)).encode()
+    names = [layout.CHECKPOINT, layout.LAID, layout.HISTORY]
+    assert sequencer.lease.run(module._PUBLISH, names, [notes_seen[0], anew, b""]) == b"ok"
+    assert sequencer.log.history() == [anew, *notes_seen[1:]]
+
+
+def test_a_long_history_is_cut(registry: Registry) -> None:
+    sequencer = registry.sequencer()
+    registry.client.rpush(layout.HISTORY, *(b"%d" % number for number in range(KEPT)))
+    sequencer.register(registry.enrolment())
+    history = sequencer.log.history()
+    assert (len(history), history[0], history[-1]) == (KEPT, sequencer.note, b"%d" % (KEPT - 2))
+
+
+def test_a_history_of_another_type_is_refused_before_the_first_write(registry: Registry) -> None:
+    sequencer = registry.sequencer()
+    sequencer.register(registry.enrolment())
+    registry.client.set(layout.HISTORY, b"no list")
+    before = published(registry)
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        sequencer.register([registry.product()])
+    assert published(registry) == before
+
+
+def published(registry: Registry) -> dict[bytes, Any]:
+    """Every key and its value but bodies, which mean nothing before they are leaves."""
+    keys = (key for key in registry.client.scan_iter() if not key.startswith(layout.body(b"")))
+    return {key: registry.client.get(key) for key in keys}
 
 
 # --- packs ---

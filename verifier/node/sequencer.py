@@ -9,8 +9,8 @@ The commit, and what a crash at each step leaves (Redis answers each step only w
     2 keep       the bodies, which are hashed again as they come back.   Crash: orphans; content is named by its hash.
     3 grow       tiles and id runs, in memory.         Crash: nothing more.
     4 sign       the checkpoint, in memory.            Crash: nobody saw it.
-    5 publish    tiles, ids, leaf numbers, projection and checkpoint, in one script that compares the old checkpoint and
-                 the lease's epoch.                    Crash before: as 2. After: all of it stands, unacknowledged.
+    5 publish    tiles, ids, leaf numbers, projection, history and checkpoint, in one script that compares the old
+                 checkpoint and the lease's epoch.         Crash before: as 2. After: all of it stands, unacknowledged.
     6 mark       the checkpoint, in a file outside the store.        Crash: the mark is behind, and put right at boot.
     7 answer     the doors are told.   Crash: the sender asks again and hears `known`, with the same leaf.
 
@@ -40,7 +40,7 @@ from verifier.statements.clock import Clock
 from verifier.statements.envelope import Statement, read, sign
 from verifier.statements.errors import Refused
 from verifier.store import layout
-from verifier.store.log import LogStore
+from verifier.store.log import KEPT, LogStore
 from verifier.store.projection import Manifests, Openings, Overlay, laid_out, remove
 
 BATCH = 256
@@ -48,14 +48,20 @@ CLOCK_AFTER_S = 60
 
 _PUBLISH = (
     GUARD
-    + """
+    + f"""
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[3] then return 'checkpoint' end
-for i = 4, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 2]) end
+local head = '^.-\\n\\n'
+if ARGV[3]:match(head) == ARGV[4]:match(head) then redis.call('LPOP', KEYS[4]) end
+redis.call('LPUSH', KEYS[4], ARGV[4])
+redis.call('LTRIM', KEYS[4], 0, {KEPT - 1})
+for i = 5, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 1]) end
 if ARGV[5] == '' then redis.call('DEL', KEYS[3]) else redis.call('SET', KEYS[3], ARGV[5]) end
 redis.call('SET', KEYS[2], ARGV[4])
 return 'ok'
 """
 )
+"""In the history a head that is signed anew takes the place of its older note. That comes first: of all these writes it
+alone could be refused, and what stands before a refusal stays."""
 
 
 class ClockBack(RuntimeError):
@@ -208,7 +214,7 @@ class Sequencer:
         values |= {layout.index(one): leaf.to_bytes(8, "big") for one, leaf in draft.leaves.items()}
         values |= draft.overlay.writes() | {layout.PROJECTED: head.size.to_bytes(8, "big")}
         laid = self._layer.without(draft.statements)
-        names = [layout.CHECKPOINT, layout.LAID, *values]
+        names = [layout.CHECKPOINT, layout.LAID, layout.HISTORY, *values]
         args = [self.note or b"", note, cbor.encode(laid) if laid else b"", *values.values()]
         if self.lease.run(_PUBLISH, names, args) != b"ok":
             raise LeaseLost(f"checkpoint of {head.size} leaves: expected to follow {self.head.size}, found another")

@@ -5,6 +5,8 @@
 {log}:tile:<L>:<N>        up to 256 hashes (C2SP tlog-tiles)       {log}:lease   who sequences, with its epoch
 {log}:entries:<N>         up to 256 statement ids                  {log}:epoch   the fencing counter
 {log}:body:<id>           the statement                            {log}:index:<id>  its leaf, u64
+{log}:history             a list: the newest 256 published notes, newest first; a head that is signed anew takes the
+                          place of its older note
 {log}:laid                CBOR [[gtin, batch, k], ...] of batches laid out by a commit that is not published yet
 s:...                     the projection: rebuilt from the above bit for bit (state/keys names it)
 s:{gtin:batch}:b:<u32>    a bucket: serials, a state byte each     s:{gtin:batch}:heap  its tree's hashes
@@ -17,6 +19,7 @@ from verifier.state.keys import Name
 CHECKPOINT = b"{log}:checkpoint"
 PROJECTED = b"{log}:projected"
 LAID = b"{log}:laid"
+HISTORY = b"{log}:history"
 QUEUE = b"{log}:queue"
 LEASE = b"{log}:lease"
 EPOCH = b"{log}:epoch"

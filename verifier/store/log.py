@@ -7,6 +7,7 @@ never holds more of them than was published. Bodies come before, and one without
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
+from typing import cast
 
 import redis
 
@@ -16,6 +17,7 @@ from verifier.store import layout
 
 ID = 32
 WIDTH = 256
+KEPT = 256  # notes in the history (node/sequencer)
 MEMO = 4096  # statements, paths and tiles remembered in a process
 
 
@@ -31,6 +33,11 @@ class LogStore:
     def checkpoint(self) -> bytes | None:
         """The published signed note, or None before the first."""
         return _bytes(self.client.get(layout.CHECKPOINT))
+
+    def history(self, start: int = 0, count: int = KEPT) -> list[bytes]:
+        """The signed notes published last, newest first, from the `start`-th on: at most `count` of the KEPT."""
+        end = start + count - 1
+        return cast(list[bytes], self.client.lrange(layout.HISTORY, start, end)) if count > 0 else []
 
     def tile(self, level: int, number: int, width: int) -> bytes:
         """The first `width` hashes of a tile: immutable once below the published size (a ReadTile)."""
