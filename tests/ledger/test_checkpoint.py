@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verifier.ledger import checkpoint, note
+from verifier.ledger import checkpoint, cosignature, note
 from verifier.ledger.checkpoint import Checkpoint
+from verifier.ledger.cosignature import Cosignature
 from verifier.ledger.merkle import EMPTY_ROOT
 from verifier.ledger.note import NoteError, VerifierKey
-from verifier.ledger.policy import Policy
+from verifier.ledger.policy import Group, Log, Policy, Witness
 
 SEED, OTHER = bytes(32), bytes([1]) * 32
 POLICY = Policy(VerifierKey.of_seed("log.example", SEED))
@@ -118,3 +119,66 @@ def test_no_cut_and_no_flip_is_believed(data: st.DataObject) -> None:
     for broken in (raw[:at], raw[at + 1 :], flipped):
         with pytest.raises(NoteError):
             checkpoint.open(broken, POLICY)
+
+
+WITNESSES = tuple(
+    Witness(f"w{n}", VerifierKey.of_seed(f"{n}.example", bytes([n]) * 32, kind)) for n, kind in enumerate((4, 4, 6), 1)
+)
+QUORUM = Policy(POLICY.log, None, WITNESSES, (Group("g", 2, ("w1", "w2", "w3")),), "g")
+
+
+def cosigned(*numbers: int, text: str = GOOD, time: int = 1700000000) -> bytes:
+    """A note that these witnesses cosigned, a second apart."""
+    by = [WITNESSES[number - 1].key for number in numbers]
+    lines = [
+        cosignature.cosign(text, key.name, bytes([number]) * 32, time + number, key.kind)
+        for key, number in zip(by, numbers, strict=True)
+    ]
+    return note_of(text) + "".join(lines).encode()
+
+
+@pytest.mark.parametrize("by", [(1, 2), (2, 3), (3, 1), (1, 2, 3)])
+def test_a_quorum_is_believed(by: tuple[int, ...]) -> None:
+    assert checkpoint.open(cosigned(*by), QUORUM) == checkpoint.parse(GOOD)
+    assert checkpoint.cosigned(cosigned(*by), QUORUM) == tuple(Cosignature(f"w{n}", 1700000000 + n) for n in sorted(by))
+
+
+@pytest.mark.parametrize("by", [(), (1,), (3, 3)])
+def test_less_than_a_quorum_is_a_proposal_and_no_more(by: tuple[int, ...]) -> None:
+    with pytest.raises(NoteError, match="cosignatures: expected the quorum g, found"):
+        checkpoint.open(cosigned(*by), QUORUM)
+    assert checkpoint.proposed(cosigned(*by), QUORUM) == checkpoint.parse(GOOD)
+
+
+def test_witnesses_alone_are_no_log() -> None:
+    """A note that every witness cosigned, and the log did not sign."""
+    whole = cosigned(1, 2, 3).split(b"\n")
+    forged = b"\n".join(line for line in whole if not line.startswith("— log.example ".encode()))
+    for read in (checkpoint.open, checkpoint.proposed):
+        with pytest.raises(NoteError, match=r"signatures: expected one of log\.example"):
+            read(forged, QUORUM)
+
+
+def test_one_false_cosignature_of_a_known_witness_refuses_the_whole_note() -> None:
+    """Though the others are enough."""
+    other = cosignature.cosign(GOOD.replace("42", "43"), "1.example", bytes([1]) * 32, 1700000000)
+    for read in (checkpoint.open, checkpoint.cosigned):
+        with pytest.raises(NoteError, match=r"cosignature of 1\.example: expected one that its key made"):
+            read(cosigned(2, 3) + other.encode(), QUORUM)
+
+
+def test_a_stranger_adds_nothing_and_takes_nothing() -> None:
+    stranger = cosignature.cosign(GOOD, "1.example", bytes([9]) * 32, 1700000000).encode()
+    assert checkpoint.open(cosigned(2, 3) + stranger, QUORUM) == checkpoint.parse(GOOD)
+    with pytest.raises(NoteError, match="found cosignatures by w2"):
+        checkpoint.open(cosigned(2) + stranger, QUORUM)
+
+
+def test_any_log_of_the_policy_is_believed_under_its_own_origin_alone() -> None:
+    """A policy may list several; one of them signing for another says nothing."""
+    other = VerifierKey.of_seed("other.example", OTHER)
+    both = Policy(POLICY.log, others=(Log(other),))
+    theirs = Checkpoint("other.example", 42, ROOT)
+    assert checkpoint.open(checkpoint.sign(theirs, OTHER), both) == theirs
+    with pytest.raises(NoteError, match=r"origin: expected other\.example, found log\.example"):
+        checkpoint.open(note_of(GOOD, seed=OTHER, name="other.example"), both)

@@ -163,7 +163,11 @@ def test_a_verifier_key_has_one_spelling(at: int) -> None:
     assert VerifierKey.parse(str(key)) == key
 
 
-COSIGNER = "w.example", note.key_id("w.example", 4, KEY.public), encode_base64(b"\x04" + KEY.public)
+
+def key_of(kind: int, public: bytes) -> str:
+    return f"w.example+{note.key_id('w.example', kind, public).hex()}+{encode_base64(bytes([kind]) + public)}"
+
+
 BROKEN_KEYS = {
     "no parts": ("log.example", "key: expected name.hex"),
     "another id": (str(KEY).replace(KEY.key_id.hex(), "00000000"), "key id of log.example: expected d85f6874"),
@@ -171,7 +175,9 @@ BROKEN_KEYS = {
     "another name": ("x" + str(KEY), "key id of xlog.example"),
     "no name": (str(KEY)[len("log.example") :], "key name"),
     "unpadded": (str(KEY) + "=", "base64"),
-    "a cosigner's type": (f"{COSIGNER[0]}+{COSIGNER[1].hex()}+{COSIGNER[2]}", r"expected type 1 .*found type 4"),
+    "an unassigned type": (key_of(2, KEY.public), r"expected type 1 of 32 .*found type 2 of 32 bytes"),
+    "an ML-DSA key of Ed25519's length": (key_of(6, KEY.public), r"type 6 of 1312 bytes, found type 6 of 32 bytes"),
+    "a cosigner's key cut short": (key_of(4, KEY.public[1:]), r"type 4 of 32 bytes.*found type 4 of 31 bytes"),
 }
 
 
@@ -182,10 +188,19 @@ def test_broken_verifier_keys(name: str) -> None:
         VerifierKey.parse(text)
 
 
+@pytest.mark.parametrize("kind", [note.COSIGNATURE, note.ML_DSA_COSIGNATURE])
+def test_a_cosigners_key_comes_back_and_verifies_no_note_of_a_log(kind: int) -> None:
+    """Its signature says another thing: `cosignature` reads it."""
+    key = VerifierKey.of_seed("w.example", SEED, kind)
+    assert VerifierKey.parse(str(key)) == key == VerifierKey.of_public("w.example", key.public, kind)
+    with pytest.raises(NoteError, match=rf"key w\.example: expected type 1 \(Ed25519\), found type {kind}"):
+        note.verify(note.parse(TEXT + "\n" + note.sign(TEXT, "w.example", SEED)), [key])
+
+
 def test_a_key_whose_parts_disagree_does_not_exist() -> None:
     with pytest.raises(NoteError, match=r"key id of log\.example"):
         VerifierKey("log.example", b"\0\0\0\0", note.ED25519, KEY.public)
-    with pytest.raises(NoteError, match="32 bytes, found type 1, 31 bytes"):
+    with pytest.raises(NoteError, match=r"type 1 of 32 bytes, .* found type 1 of 31 bytes"):
         VerifierKey.of_public("log.example", KEY.public[1:])
 
 

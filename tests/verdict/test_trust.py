@@ -8,8 +8,9 @@ import pytest
 from forge import Case, Forger, answer_of, trust, verdict
 from house import House
 
+from verifier.ledger.cosignature import cosign
 from verifier.ledger.note import VerifierKey, sign
-from verifier.ledger.policy import Policy
+from verifier.ledger.policy import Group, Log, Policy, Witness, parse
 from verifier.node.keyfile import KeyFile
 from verifier.statements.errors import Malformed
 from verifier.verdict.judge import SKEW_S
@@ -17,6 +18,7 @@ from verifier.verdict.trust import decode, encode
 from verifier.verdict.verdict import Verdict
 
 ORIGIN = "probatum.example/demo"
+KEY = VerifierKey.of_seed("a.example", bytes([9]) * 32)
 MALLORY = KeyFile("mallory", bytes([7]) * 32)
 
 
@@ -70,6 +72,51 @@ def test_a_signature_that_nobody_here_can_check_is_not_carried_along(demo_house:
     text = note.decode().split("\n\n")[0] + "\n"
     evidence = replace(case.evidence, checkpoint=note + sign(text, "witness.example", MALLORY.seed).encode())
     assert verdict(demo_house, case.identity, evidence).outcome == "unverified"
+
+
+def witnesses(*numbers: int) -> tuple[Witness, ...]:
+    return tuple(Witness(f"w{n}", VerifierKey.of_seed(f"{n}.example", bytes([n]) * 32, 4)) for n in numbers)
+
+
+def test_cosignatures_that_the_trust_asks_for(demo_house: House, case: Case, forger: Forger) -> None:
+    """Genuine with a quorum of known witnesses; unverified without, with a false one, and with a line of a stranger."""
+    policy = Policy(trust(demo_house).policy.log, None, witnesses(1, 2, 3), (Group("g", 2, ("w1", "w2", "w3")),), "g")
+    evidence = forger.remake(case.evidence)
+    note = evidence.checkpoint or b""
+    text = note.decode().split("\n\n")[0] + "\n"
+
+    def outcome(*lines: str) -> str:
+        one = replace(evidence, checkpoint=note + "".join(lines).encode())
+        return said(demo_house, Case(case.identity, one), policy=policy).outcome
+
+    first, second, *_ = (cosign(text, f"{n}.example", bytes([n]) * 32, 1700000000) for n in (1, 2))
+    assert outcome(first, second) == "genuine"
+    assert outcome(first) == outcome() == outcome(first, first) == "unverified"
+    assert outcome(first, second, sign(text, "stranger.example", MALLORY.seed)) == "unverified"
+    false = cosign(text.replace("\n", "x\n", 1), "3.example", bytes([3]) * 32, 1700000000)
+    assert outcome(first, second, false) == "unverified"
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        (
+            Policy(KEY, None, witnesses(1, 2), (Group("g", 1, ("w1", "w2")),), "g"),
+            "quorum g: expected any two to share",
+        ),
+        (
+            Policy(KEY, others=(Log(VerifierKey.of_seed("b.example", bytes(32))),)),
+            "logs: expected one: a ledger has one",
+        ),
+    ],
+)
+def test_a_policy_under_which_two_histories_could_be_had_is_not_trusted(
+    demo_house: House, policy: Policy, says: str
+) -> None:
+    """Read as a tlog-policy it is; to believe it is another thing."""
+    assert parse(str(policy)) == policy
+    with pytest.raises(Malformed, match=says):
+        decode(encode(trust(demo_house, policy=policy)))
 
 
 def test_same_size_and_another_root_is_refused(demo_house: House, case: Case, forger: Forger) -> None:

@@ -18,7 +18,8 @@ True
 from dataclasses import dataclass
 from functools import lru_cache
 
-from verifier.ledger import note
+from verifier.ledger import cosignature, note
+from verifier.ledger.cosignature import Cosignature
 from verifier.ledger.encoding import HASH_BYTES, MAX_SIZE, decode_decimal, decode_hash, encode_base64
 from verifier.ledger.merkle import EMPTY_ROOT
 from verifier.ledger.note import NoteError
@@ -65,11 +66,31 @@ def sign(checkpoint: Checkpoint, seed: bytes) -> bytes:
 
 @lru_cache(maxsize=64)
 def open(signed: bytes, policy: Policy) -> Checkpoint:
-    """The checkpoint of a signed note, if the policy believes it: signed by its log, and naming it. Else NoteError.
-    Memoised by the note's bytes."""
-    parsed = note.parse(signed)
-    note.verify(parsed, [policy.log])
-    checkpoint = parse(parsed.text)
-    if checkpoint.origin != policy.log.name:
-        raise NoteError("origin", expected=policy.log.name, found=checkpoint.origin)
+    """The checkpoint of a signed note, if the policy believes it: signed by its log, which it names, and cosigned by
+    the policy's quorum. Else NoteError, also where any signature of a key of the policy fails. Memoised by the note's
+    bytes."""
+    checkpoint = proposed(signed, policy)
+    names = [one.name for one in cosigned(signed, policy)]
+    if not policy.satisfied(names):
+        found = f"cosignatures by {', '.join(names)}" if names else "no cosignature of its witnesses"
+        raise NoteError("cosignatures", expected=f"the quorum {policy.quorum}", found=found[:200])
     return checkpoint
+
+
+def proposed(signed: bytes, policy: Policy) -> Checkpoint:
+    """The checkpoint of a note that a log of the policy signed, cosigned or not: what a node asks witnesses to sign.
+    Never enough for a verdict. Raises NoteError."""
+    parsed = note.parse(signed)
+    logs = note.verify(parsed, [log.key for log in policy.logs])
+    checkpoint = parse(parsed.text)
+    if checkpoint.origin not in (names := [key.name for key in logs]):
+        raise NoteError("origin", expected=" or ".join(names), found=checkpoint.origin)
+    return checkpoint
+
+
+def cosigned(signed: bytes, policy: Policy) -> tuple[Cosignature, ...]:
+    """The cosignatures by the policy's witnesses, under the names that the policy gives them, in its order; others are
+    ignored. Raises NoteError where one of a witness's fails."""
+    parsed = note.parse(signed)
+    found = ((witness.name, cosignature.time_of(parsed, witness.key)) for witness in policy.witnesses)
+    return tuple(Cosignature(name, time) for name, time in found if time is not None)

@@ -4,7 +4,8 @@
     (empty line)
     — <key name> <base64(4-byte key id || signature)>
 
-Only notes and their keys may live here; what the text says is another file's. Ed25519 (0x01) is the only type read.
+Only notes and their keys may live here; what the text says is another file's. Keys of all three types of the field are
+read; notes signed by Ed25519 (0x01) are verified here, cosignatures (0x04, 0x06) in `cosignature`.
 
 >>> key = VerifierKey.of_seed("log.example", bytes(32))
 >>> str(key)
@@ -20,14 +21,17 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple, Self
 
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey
 
 from verifier.ledger.encoding import LedgerError, decode_base64, encode_base64
 
-ED25519 = 0x01
+ED25519, COSIGNATURE, ML_DSA_COSIGNATURE = 0x01, 0x04, 0x06
+COSIGNATURES = (COSIGNATURE, ML_DSA_COSIGNATURE)
 ID_BYTES, KEY_BYTES, SIGNATURE_BYTES = 4, 32, 64
+PUBLIC_BYTES = {ED25519: KEY_BYTES, COSIGNATURE: KEY_BYTES, ML_DSA_COSIGNATURE: 1312}  # type -> public key (FIPS 204)
 MAX_BYTES, MAX_SIGNATURES = 1 << 18, 64  # sixteen post-quantum signatures fit; a note beyond is an attack
 PREFIX = "\N{EM DASH}"
 _NOT_IN_TEXT = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
@@ -45,7 +49,7 @@ def key_id(name: str, kind: int, public: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """A key that may sign notes: its name, 4-byte id, signature type and 32-byte public key, all agreeing."""
+    """A key that may sign notes: its name, 4-byte id, signature type and public key, all agreeing."""
 
     name: str
     key_id: bytes
@@ -54,22 +58,22 @@ class VerifierKey:
 
     def __post_init__(self) -> None:
         _check_name(self.name)
-        if self.kind != ED25519 or len(self.public) != KEY_BYTES:
-            found = f"type {self.kind}, {len(self.public)} bytes"
-            raise NoteError("key", expected=f"type {ED25519} (Ed25519), {KEY_BYTES} bytes", found=found)
+        if len(self.public) != PUBLIC_BYTES.get(self.kind):
+            known = ", ".join(f"type {kind} of {length} bytes" for kind, length in PUBLIC_BYTES.items())
+            raise NoteError("key", expected=known, found=f"type {self.kind} of {len(self.public)} bytes")
         if (expected := key_id(self.name, self.kind, self.public)) != self.key_id:
             raise NoteError(f"key id of {self.name}", expected=expected.hex(), found=self.key_id.hex())
 
     @classmethod
-    def of_public(cls, name: str, public: bytes) -> Self:
-        """The verifier key of an Ed25519 public key; raises NoteError."""
+    def of_public(cls, name: str, public: bytes, kind: int = ED25519) -> Self:
+        """The verifier key of a public key; raises NoteError."""
         _check_name(name)
-        return cls(name, key_id(name, ED25519, public), ED25519, public)
+        return cls(name, key_id(name, kind, public), kind, public)
 
     @classmethod
-    def of_seed(cls, name: str, seed: bytes) -> Self:
-        """The verifier key of a 32-byte Ed25519 seed; raises NoteError."""
-        return cls.of_public(name, bytes(_signing_key(seed).verify_key))
+    def of_seed(cls, name: str, seed: bytes, kind: int = ED25519) -> Self:
+        """The verifier key of a 32-byte seed, Ed25519's or ML-DSA-44's; raises NoteError."""
+        return cls.of_public(name, public_of(seed, kind), kind)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -103,6 +107,10 @@ class Note:
     text: str
     signatures: tuple[Signature, ...]
 
+    def by(self, key: VerifierKey) -> list[bytes]:
+        """The signatures that name this key, as they came: nobody checked them."""
+        return [s.signature for s in self.signatures if (s.name, s.key_id) == (key.name, key.key_id)]
+
 
 def sign(text: str, name: str, seed: bytes) -> str:
     """The signature line, newline included, of an Ed25519 seed over a note's text; raises NoteError.
@@ -110,9 +118,12 @@ def sign(text: str, name: str, seed: bytes) -> str:
     The whole note is text, an empty line, and one or more such lines.
     """
     _check_text(text)
-    key = VerifierKey.of_seed(name, seed)
-    signature = _signing_key(seed).sign(text.encode()).signature
-    return f"{PREFIX} {name} {encode_base64(key.key_id + signature)}\n"
+    return line(VerifierKey.of_seed(name, seed), SigningKey(seed).sign(text.encode()).signature)
+
+
+def line(key: VerifierKey, signature: bytes) -> str:
+    """The signature line, newline included."""
+    return f"{PREFIX} {key.name} {encode_base64(key.key_id + signature)}\n"
 
 
 def parse(note: str | bytes) -> Note:
@@ -144,7 +155,9 @@ def verify(note: Note, keys: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
     signed = []
     message = note.text.encode()
     for key in keys:
-        mine = [s.signature for s in note.signatures if (s.name, s.key_id) == (key.name, key.key_id)]
+        if key.kind != ED25519:
+            raise NoteError(f"key {key.name}", expected=f"type {ED25519} (Ed25519)", found=f"type {key.kind}")
+        mine = note.by(key)
         if not all(holds(key.public, message, signature) for signature in mine):
             raise NoteError(f"signature of {key.name}", expected="one that its key made", found="another")
         signed += [key] * bool(mine)
@@ -169,10 +182,13 @@ def holds(public: bytes, message: bytes, signature: bytes) -> bool:
     return True
 
 
-def _signing_key(seed: bytes) -> SigningKey:
+def public_of(seed: bytes, kind: int) -> bytes:
+    """The public key of a 32-byte seed; raises NoteError."""
     if len(seed) != KEY_BYTES:
         raise NoteError("seed", expected=f"{KEY_BYTES} bytes", found=len(seed))
-    return SigningKey(seed)
+    if kind == ML_DSA_COSIGNATURE:
+        return MLDSA44PrivateKey.from_seed_bytes(seed).public_key().public_bytes_raw()
+    return bytes(SigningKey(seed).verify_key)
 
 
 def _parse_line(line: str) -> Signature:

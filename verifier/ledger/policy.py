@@ -1,83 +1,265 @@
-"""C2SP tlog-policy: whose checkpoints are believed. Only the policy's text may live here.
+"""C2SP tlog-policy: whose checkpoints are believed, and how many witnesses it takes. Only policies may live here.
 
-Read today: one `log <vkey> [url]` and `quorum none`. Witnesses and groups are refused by name, never skipped: a policy
-that asks for cosignatures must not be satisfied without them.
+    log <vkey> [url]                       whose checkpoints are believed: any one of these
+    witness <name> <vkey> [url]            whose cosignatures count
+    group <name> all|any|<k> <member>...   k of its members, each a witness or a group, defined above and used once
+    quorum <name>|none                     what must have cosigned
 
 >>> log = VerifierKey.of_seed("log.example", bytes(32))
->>> policy = parse(f"# ours\\nlog {log} https://log.example/\\nquorum none\\n")
->>> policy.log.name, policy.log_url, policy.quorum
-('log.example', 'https://log.example/', 'none')
->>> parse(f"log {log}\\nwitness w {log}\\nquorum w\\n")
+>>> keys = [VerifierKey.of_seed(f"{n}.example", bytes([n]) * 32, 4) for n in (1, 2, 3)]
+>>> text = f"log {log}\\n" + "".join(f"witness w{n} {key}\\n" for n, key in enumerate(keys, 1))
+>>> policy = parse(text + "group hospitals 2 w1 w2 w3\\nquorum hospitals\\n")
+>>> policy.satisfied({"w1"}), policy.satisfied({"w1", "w3"})
+(False, True)
+>>> policy.quorum_time({"w1": 1003, "w2": 1001, "w3": 1002}), policy.overlap()
+(1002, 1)
+>>> parse(text + "group any any w1 w2 w3\\nquorum any\\n").require_overlap()
 Traceback (most recent call last):
-verifier.ledger.policy.PolicyError: line 2: expected log or quorum none (witnesses are not built yet), found 'witness'
+verifier.ledger.policy.PolicyError: quorum any: expected any two to share a witness, found two that share none
 """
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Collection, Mapping, Sized
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-from verifier.ledger.encoding import LedgerError
-from verifier.ledger.note import NoteError, VerifierKey
+from verifier.ledger.encoding import LedgerError, decode_decimal
+from verifier.ledger.note import COSIGNATURES, ED25519, VerifierKey
+
+NONE = "none"
+LIMIT = 32  # logs, witnesses and groups, each: what the specification asks for
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_NOT_IN_WORD = re.compile(r"[\x00-\x20\x7f]")  # what may not stand in a name or a URL: the rest is opaque
+
+
+SHAPES = {
+    "log": "`log vkey [url]`",
+    "witness": "`witness name vkey [url]`",
+    "group": "`group name all|any|k member...`",
+    "quorum": "`quorum name|none`",
+}
 
 
 class PolicyError(LedgerError):
-    """A policy that is malformed, or asks for what is not built."""
+    """A policy that is malformed, or one that must not be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log's key (its name is the log's origin), and where it is served."""
+
+    key: VerifierKey
+    url: str | None = None
+
+    def __str__(self) -> str:
+        return " ".join(["log", str(self.key), *([self.url] if self.url else [])])
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """`name` means nothing outside the policy; `key` signs cosignatures; `url` is the submission prefix."""
+
+    name: str
+    key: VerifierKey
+    url: str | None = None
+
+    def __str__(self) -> str:
+        return " ".join(["witness", self.name, str(self.key), *([self.url] if self.url else [])])
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Cosigned when `k` of its members have: names of witnesses, or of groups defined before it."""
+
+    name: str
+    k: int
+    members: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return " ".join(["group", self.name, str(self.k), *self.members])
+
+
+V = TypeVar("V")
+L = TypeVar("L", Log, Witness)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A checkpoint is valid if `log` signed it; no cosignature is asked for. `log_url` is where the log is served."""
+    """A checkpoint is valid if `log` (or one of `others`) signed it and `quorum`, a witness, a group or none, cosigned.
+
+    Raises PolicyError where a name is not defined before it is used, or a rule of the format is broken.
+    """
 
     log: VerifierKey
     log_url: str | None = None
-    quorum: Literal["none"] = "none"
+    witnesses: tuple[Witness, ...] = ()
+    groups: tuple[Group, ...] = ()
+    quorum: str = NONE
+    others: tuple[Log, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.quorum != "none":
-            raise PolicyError("quorum", expected="none (witnesses are not built yet)", found=repr(self.quorum))
-        if self.log_url is not None and (not self.log_url or re.search(r"[\x00-\x20\x7f]", self.log_url)):
-            raise PolicyError("log URL", expected="no space or control character", found=repr(self.log_url))
+        book = _Book()
+        lines: tuple[Log | Witness | Group, ...] = (*self.logs, *self.witnesses, *self.groups)
+        for line in lines:
+            book.add(line)
+        book.decide(self.quorum)
 
     def __str__(self) -> str:
-        return " ".join(["log", str(self.log), *([self.log_url] if self.log_url else [])]) + "\nquorum none\n"
+        return "".join(f"{line}\n" for line in (*self.logs, *self.witnesses, *self.groups, f"quorum {self.quorum}"))
+
+    @property
+    def logs(self) -> tuple[Log, ...]:
+        """Every log that is believed."""
+        return (Log(self.log, self.log_url), *self.others)
+
+    def satisfied(self, names: Collection[str]) -> bool:
+        """Whether these witnesses, by the policy's names, are a quorum."""
+        return self.quorum == NONE or self.quorum_time(dict.fromkeys(names, 0)) is not None
+
+    def quorum_time(self, times: Mapping[str, int]) -> int | None:
+        """The earliest moment at which those who cosigned by then, at `times` by the policy's names, were a quorum;
+        None where they are none, or the policy asks for none."""
+        known = {witness.name: times.get(witness.name) for witness in self.witnesses}
+
+        def kth(group: Group, values: list[int | None]) -> int | None:
+            there = sorted(value for value in values if value is not None)
+            return there[group.k - 1] if len(there) >= group.k else None
+
+        return self._fold(known, kth)
+
+    def overlap(self) -> int:
+        """The fewest witnesses that any two quorums share: as many must lie for two histories to be believed. 0 where
+        two quorums need not meet, and with quorum none.
+
+        Two sets of k among n share at least 2k - n, and at worst those whose own quorums share the fewest.
+        """
+
+        def fewest(group: Group, values: list[int]) -> int:
+            return sum(sorted(values)[: max(0, 2 * group.k - len(values))])
+
+        return self._fold({witness.name: 1 for witness in self.witnesses}, fewest) or 0
+
+    def require_overlap(self) -> None:
+        """Raises PolicyError where two quorums need not share a witness: each could cosign a history of its own."""
+        if self.quorum != NONE and self.overlap() == 0:
+            expected = "any two to share a witness"
+            raise PolicyError(f"quorum {self.quorum}", expected=expected, found="two that share none")
+
+    def _fold(self, values: Mapping[str, V], join: Callable[[Group, list[V]], V]) -> V | None:
+        """The quorum's value, from its witnesses' up: groups stand in the order of their definition."""
+        known = dict(values)
+        for group in self.groups:
+            known[group.name] = join(group, [known[member] for member in group.members])
+        return known.get(self.quorum)
 
 
-def parse(text: str) -> Policy:
+def parse(text: str | bytes) -> Policy:
     """Read a policy; raises PolicyError naming the line. Comments (#) and empty lines are ignored."""
-    if control := re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "surrogateescape")  # octets beyond ASCII are opaque
+    if control := _CONTROL.search(text):
         raise PolicyError("policy", expected="no control character but tab and newline", found=repr(control[0]))
     if not text.endswith("\n"):  # a file cut short may name another quorum than its writer's
         raise PolicyError("policy", expected="a newline after its last line", found=repr(text[-20:]))
-    log: tuple[VerifierKey, str | None] | None = None
-    quorum = False
+    book = _Book()
     for number, line in enumerate(text[:-1].split("\n"), 1):
-        match re.split(r"[ \t]+", line.strip(" \t")):  # split() would also break at spaces beyond ASCII
-            case [first, *_] if not first or first.startswith("#"):
-                continue
-            case ["log", key, *url] if log is None and len(url) < 2:
-                log = _key(key, number), url[0] if url else None
-            case ["quorum", "none"] if not quorum:
-                quorum = True
-            case items:
-                raise _refusal(number, items)
-    if log is None or not quorum:
-        raise PolicyError("policy", expected="one log line and one quorum line", found="no quorum" if log else "no log")
-    return Policy(*log)
+        words = re.split(r"[ \t]+", line.strip(" \t"))  # split() would also break at spaces beyond ASCII
+        if words[0] and not words[0].startswith("#"):
+            try:
+                _read(words, book)
+            except LedgerError as fault:
+                what = f"line {number}: {fault.value}"
+                raise PolicyError(what, expected=fault.expected, found=fault.found) from fault
+    return book.policy()
 
 
-def _key(text: str, number: int) -> VerifierKey:
-    try:
-        return VerifierKey.parse(text)
-    except NoteError as fault:
-        raise PolicyError(f"line {number}: {fault.value}", expected=fault.expected, found=fault.found) from fault
+@dataclass(slots=True)
+class _Book:
+    """The lines so far. Every rule of the format that is about more than one line is kept here, for whoever reads a
+    policy and for whoever builds one."""
+
+    logs: list[Log] = field(default_factory=list)
+    witnesses: list[Witness] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    quorum: str | None = None
+    defined: set[str] = field(default_factory=lambda: {NONE})
+    free: set[str] = field(default_factory=set)  # defined, and a member of no group yet
+
+    def add(self, line: Log | Witness | Group) -> None:
+        """Raises PolicyError."""
+        if isinstance(line, Log):
+            _add_key("log", line, self.logs, (ED25519,))
+            return
+        if isinstance(line, Witness):
+            _add_key("witness", line, self.witnesses, COSIGNATURES)
+        else:
+            self._add_group(line)
+        if not line.name or _NOT_IN_WORD.search(line.name):
+            raise PolicyError("name", expected="no space or control character, not empty", found=repr(line.name[:100]))
+        if line.name in self.defined:
+            raise PolicyError("name", expected="one that is not defined yet", found=repr(line.name[:100]))
+        self.defined.add(line.name)
+        self.free.add(line.name)
+
+    def _add_group(self, group: Group) -> None:
+        what = f"group {group.name[:100]}"
+        if not 1 <= group.k <= len(group.members):
+            raise PolicyError(what, expected=f"1 to {len(group.members)} of its members", found=group.k)
+        for member in group.members:
+            if member not in self.free:
+                raise PolicyError(what, expected="members defined above and each used once", found=repr(member[:100]))
+            self.free.remove(member)
+        _room("groups", self.groups)
+        self.groups.append(group)
+
+    def decide(self, quorum: str) -> None:
+        """Raises PolicyError."""
+        if self.quorum is not None:
+            raise PolicyError("quorum", expected="one quorum line", found=repr(quorum[:100]))
+        if quorum not in self.defined:
+            raise PolicyError("quorum", expected="none, or a name defined above", found=repr(quorum[:100]))
+        self.quorum = quorum
+
+    def policy(self) -> Policy:
+        """Raises PolicyError where lines are missing."""
+        if not self.logs or self.quorum is None:
+            found = "no quorum" if self.logs else "no log"
+            raise PolicyError("policy", expected="a log line and one quorum line", found=found)
+        log, *others = self.logs
+        return Policy(log.key, log.url, tuple(self.witnesses), tuple(self.groups), self.quorum, tuple(others))
 
 
-def _refusal(number: int, items: list[str]) -> PolicyError:
-    expected = {
-        "log": "one log line, `log vkey [url]`",
-        "quorum": "one quorum line, `quorum none` (witnesses are not built yet)",
-    }.get(items[0])
-    found = " ".join(items)[:100] if expected else items[0][:100]
-    return PolicyError(
-        f"line {number}", expected=expected or "log or quorum none (witnesses are not built yet)", found=repr(found)
-    )
+def _add_key(what: str, line: L, known: list[L], kinds: tuple[int, ...]) -> None:
+    if line.key.kind not in kinds:
+        raise PolicyError(f"{what} key", expected=f"a key of type {' or '.join(map(str, kinds))}", found=line.key.kind)
+    if any(line.key.public == other.key.public for other in known):  # whatever its name and type
+        raise PolicyError(f"{what} key", expected=f"one {what} a key", found=f"the key of {line.key.name} again")
+    if line.url is not None and (not line.url or _NOT_IN_WORD.search(line.url)):
+        raise PolicyError(f"{what} URL", expected="no space or control character", found=repr(line.url))
+    _room(f"{what} lines", known)
+    known.append(line)
+
+
+def _room(what: str, known: Sized) -> None:
+    if len(known) >= LIMIT:
+        raise PolicyError(what, expected=f"at most {LIMIT}", found=f"more than {LIMIT}")
+
+
+def _read(words: list[str], book: _Book) -> None:
+    match words:
+        case ["log", key, *url] if len(url) < 2:
+            book.add(Log(VerifierKey.parse(key), *url))
+        case ["witness", name, key, *url] if len(url) < 2:
+            book.add(Witness(name, VerifierKey.parse(key), *url))
+        case ["group", name, k, first, *more]:
+            book.add(Group(name, _threshold(k, 1 + len(more)), (first, *more)))
+        case ["quorum", name]:
+            book.decide(name)
+        case [word, *_]:
+            if word in SHAPES:
+                raise PolicyError(word, expected=SHAPES[word], found=repr(" ".join(words)[:100]))
+            raise PolicyError("word", expected="log, witness, group or quorum", found=repr(word[:100]))
+
+
+def _threshold(text: str, members: int) -> int:
+    return {"any": 1, "all": members}.get(text) or decode_decimal(text, "threshold", PolicyError)

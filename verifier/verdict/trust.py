@@ -7,7 +7,7 @@
 import json
 from dataclasses import dataclass
 
-from verifier.ledger.policy import Policy
+from verifier.ledger.policy import Policy, PolicyError
 from verifier.ledger.policy import parse as parse_policy
 from verifier.statements.errors import Malformed
 
@@ -50,7 +50,12 @@ def encode(trust: Trust) -> str:
 
 
 def _policy(text: str) -> Policy:
+    """One log, whose history no two quorums could cosign in two ways."""
     try:
-        return parse_policy(text)
+        policy = parse_policy(text)
+        policy.require_overlap()
+        if policy.others:
+            raise PolicyError("logs", expected="one: a ledger has one history", found=len(policy.logs))
+        return policy
     except ValueError as fault:
         raise Malformed("trust", value="policy", expected="a tlog-policy", found=str(fault)[:120]) from fault
