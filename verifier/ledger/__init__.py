@@ -11,5 +11,6 @@ tlog-proof.
     cosignature  a witness's signature over a checkpoint, and when
     policy       whose checkpoints are believed, and cosigned by how many
     checkpoint   origin, size and root, signed
+    anchor       what is said to an Ethereum contract (anchor.vy) and heard from it, and when it is believed
     proof        all that one needs offline: index, path, checkpoint
 """

@@ -7,6 +7,7 @@
 {log}:body:<id>           the statement                            {log}:index:<id>  its leaf, u64
 {log}:history             a list: the newest 256 published notes, newest first; a head that is signed anew takes the
                           place of its older note
+{log}:anchors             what a chain was seen to say (store/anchors): a report, which may be lost
 {log}:laid                CBOR [[gtin, batch, k], ...] of batches laid out by a commit that is not published yet
 s:...                     the projection: rebuilt from the above bit for bit (state/keys names it)
 s:{gtin:batch}:b:<u32>    a bucket: serials, a state byte each     s:{gtin:batch}:heap  its tree's hashes
@@ -20,6 +21,7 @@ CHECKPOINT = b"{log}:checkpoint"
 PROJECTED = b"{log}:projected"
 LAID = b"{log}:laid"
 HISTORY = b"{log}:history"
+ANCHORS = b"{log}:anchors"
 QUEUE = b"{log}:queue"
 LEASE = b"{log}:lease"
 EPOCH = b"{log}:epoch"
