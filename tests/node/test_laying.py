@@ -12,7 +12,7 @@ import pytest
 import redis
 from registry import MAKER, NEVER, Registry, Sabotage
 
-from verifier.node import laying
+from verifier.node import laying, queue
 from verifier.node.queue import Receipt
 from verifier.node.sequencer import Sequencer
 from verifier.state.replay import Admission, Read, admit
@@ -52,7 +52,7 @@ def send(registry: Registry, raw: bytes) -> bytes:
 def heard(registry: Registry, token: bytes) -> Receipt | None:
     """What the door with this token was told by now."""
     told: Any = registry.client.lindex(layout.reply(token), 0)
-    return msgspec.convert(cbor.decode(told, 2**20), Receipt, builtin_types=(bytes,)) if told else None
+    return msgspec.convert(cbor.decode(told[queue.NUMBER :], 2**20), Receipt, builtin_types=(bytes,)) if told else None
 
 
 def until_heard(registry: Registry, sequencer: Sequencer, token: bytes) -> Receipt:

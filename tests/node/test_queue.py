@@ -41,6 +41,36 @@ def test_bad_bytes_in_the_queue_stop_nobody(registry: Registry, item: bytes) -> 
     assert sequencer.step(0.1) == 2
 
 
+def test_many_are_answered_in_their_order_whatever_order_the_node_takes(store: redis.Redis, redis_url: str) -> None:
+    told: list[list[Receipt]] = []
+    door = threading.Thread(
+        target=lambda: told.append(queue.submit_all(connect(redis_url), [b"%d" % number for number in range(9)]))
+    )
+    door.start()
+    waiting: list[tuple[bytes, bytes]] = []
+    while len(waiting) < 9:
+        waiting += queue.take(store, 9, 0.1)
+    for pairs in (waiting[5:], waiting[:4], waiting[4:5]):
+        queue.answer(store, [(token, Receipt(status="malformed", found=raw.decode())) for token, raw in pairs])
+    door.join()
+    assert [receipt.found for receipt in told[0]] == list("012345678")
+
+
+def test_many_of_which_one_is_not_answered_are_busy(store: redis.Redis, redis_url: str) -> None:
+    def answer_two() -> None:
+        waiting: list[tuple[bytes, bytes]] = []
+        while len(waiting) < 3:
+            waiting += queue.take(client, 3, 0.1)
+        queue.answer(client, [(token, Receipt(status="malformed")) for token, _ in waiting[1:]])
+
+    client = connect(redis_url)
+    node = threading.Thread(target=answer_two)
+    node.start()
+    with pytest.raises(Busy, match="sending the same statement again is safe"):
+        queue.submit_all(store, [b"1", b"2", b"3"], timeout_s=0.3)
+    node.join()
+
+
 def test_a_reply_nobody_reads_expires(store: redis.Redis) -> None:
     queue.answer(store, [(b"t" * 16, Receipt(status="malformed"))])
     assert 0 < store.ttl(layout.reply(b"t" * 16)) <= queue.REPLY_TTL_S
@@ -61,7 +91,7 @@ def test_a_long_queue_takes_no_more(store: redis.Redis, monkeypatch: pytest.Monk
 
 def test_a_receipt_of_many_disputes_comes_through(store: redis.Redis) -> None:
     receipt = Receipt(status="disputed", id=bytes(32), index=7, size=9, disputes=["https://id.gs1.org/01/x"] * 500)
-    queue.answer(store, [(b"t" * 16, receipt)])
+    queue.answer(store, [(b"t" * 14 + bytes(2), receipt)])
 
     class Door:
         llen, lpush = staticmethod(lambda _: 0), staticmethod(lambda *_: 1)

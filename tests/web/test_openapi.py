@@ -18,6 +18,7 @@ from served import Served
 
 from verifier.demo import _world
 from verifier.settings import ROOT
+from verifier.statements import cbor
 from verifier.web import openapi, shapes, wire
 
 BARE = wire(Flask("verifier.web"), None)  # type: ignore[arg-type]
@@ -147,9 +148,10 @@ def image_of(server: Served, gtin: str) -> str:
 
 @pytest.mark.parametrize("endpoint", EXAMPLES)
 def test_an_example_works_as_it_stands(server: Served, tmp_path: Path, endpoint: str) -> None:
-    """Only photo.png, statement.cose, CODE, ID and the keys' folder are put in."""
+    """Only photo.png, statement.cose, statements.cbor, CODE, ID and the keys' folder are put in."""
     genesis = (server.data / "genesis.cose").read_bytes()
     (tmp_path / "statement.cose").write_bytes(genesis)
+    (tmp_path / "statements.cbor").write_bytes(cbor.encode([genesis]))
     (tmp_path / "photo.png").write_bytes((server.demo / "genuine-qr.png").read_bytes())
     (tmp_path / "var").symlink_to(server.data)
     code = _world(server.demo).pack("current", 0).digital_link()

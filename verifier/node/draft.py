@@ -129,8 +129,7 @@ def _guarded(ask: Callable[[], T]) -> T | Receipt:
     try:
         return ask()
     except (Malformed, Refused) as fault:
-        status: Literal["malformed", "refused"] = "malformed" if isinstance(fault, Malformed) else "refused"
-        return Receipt(status=status, code=fault.code, value=fault.value, expected=fault.expected, found=fault.found)
+        return Receipt.of(fault)
     except (redis.RedisError, LeaseLost):
         raise
     except Exception as fault:

@@ -1,12 +1,14 @@
-"""The way from a door to the sequencer and back: a Redis list of waiting statements, and one reply key each.
+"""The way from a door to the sequencer and back: a Redis list of waiting statements, and one reply key a sending.
 
 Nothing waiting here is acknowledged yet: if it is lost, the sender was never told otherwise, and sending again is safe.
 
-    queue item: token (16 bytes), then the statement     reply: deterministic CBOR of a Receipt's fields
+    queue item: token (16 bytes: the sending's, and the number in it), then the statement
+    reply: the number (u16, big-endian), then deterministic CBOR of a Receipt's fields
 """
 
-from collections.abc import Iterable
-from typing import Literal, cast
+import time
+from collections.abc import Iterable, Sequence
+from typing import Literal, Self, cast
 from uuid import uuid4
 
 import msgspec
@@ -14,13 +16,14 @@ import redis
 from msgspec import Struct
 
 from verifier.statements import cbor
+from verifier.statements.errors import Malformed, Refused
 from verifier.store import layout
 
 REPLY_TTL_S = 60
 PATIENCE_S = 8.0  # below the store's own time limit (store/redis), so that it is we who say what happened
 LONGEST = 4096
 """Statements that may wait: a second or two of the node's work, and at 64 KiB each no more than 256 MiB of Redis."""
-TOKEN = 16
+TOKEN, NUMBER = 16, 2
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -37,6 +40,12 @@ class Receipt(Struct, frozen=True, kw_only=True):
     found: str = ""
     disputes: list[str] = []
 
+    @classmethod
+    def of(cls, fault: Malformed | Refused) -> Self:
+        """What became of a statement that broke a rule."""
+        status: Literal["malformed", "refused"] = "malformed" if isinstance(fault, Malformed) else "refused"
+        return cls(status=status, code=fault.code, value=fault.value, expected=fault.expected, found=fault.found)
+
 
 class Busy(RuntimeError):
     """The node did not answer in time, or too much is waiting. Nothing is known to be registered; HTTP 503."""
@@ -44,14 +53,30 @@ class Busy(RuntimeError):
 
 def submit(client: redis.Redis, raw: bytes, timeout_s: float = PATIENCE_S) -> Receipt:
     """Hand a statement to the node and wait for what became of it. Raises Busy, or redis.RedisError."""
-    if client.llen(layout.QUEUE) >= LONGEST:
+    return submit_all(client, [raw], timeout_s)[0]
+
+
+def submit_all(client: redis.Redis, raws: Sequence[bytes], timeout_s: float = PATIENCE_S) -> list[Receipt]:
+    """Hand statements to the node, at most 65,536, and wait for what became of each, in their order. Raises as
+    `submit`: some may be leaves then, and sending all again is safe."""
+    if client.llen(layout.QUEUE) + len(raws) > LONGEST:
         raise Busy("too many statements are waiting; send it again in a moment")
-    token = uuid4().bytes
-    client.lpush(layout.QUEUE, token + raw)
-    told = cast(tuple[bytes, bytes] | None, client.brpop([layout.reply(token)], timeout=timeout_s))
-    if told is None:
-        raise Busy("the node did not answer in time; sending the same statement again is safe")
-    return msgspec.convert(cbor.decode(told[1], 2**20), Receipt, builtin_types=(bytes,))
+    sending, deadline = uuid4().bytes[:-NUMBER], time.monotonic() + timeout_s
+    client.lpush(layout.QUEUE, *(sending + n.to_bytes(NUMBER, "big") + raw for n, raw in enumerate(raws)))
+    key, told = layout.reply(sending), dict[int, Receipt]()
+    while len(told) < len(raws):
+        left = deadline - time.monotonic()
+        first = cast(tuple[bytes, bytes] | None, client.brpop([key], timeout=left)) if left > 0 else None
+        if first is None:
+            raise Busy("the node did not answer in time; sending the same statement again is safe")
+        rest = client.rpop(key, len(raws)) if len(told) + 1 < len(raws) else None
+        told |= map(_told, [first[1], *cast(list[bytes], rest or [])])
+    return [told[number] for number in range(len(raws))]
+
+
+def _told(reply: bytes) -> tuple[int, Receipt]:
+    fields = cbor.decode(reply[NUMBER:], 2**20)
+    return int.from_bytes(reply[:NUMBER], "big"), msgspec.convert(fields, Receipt, builtin_types=(bytes,))
 
 
 def take(client: redis.Redis, most: int, wait_s: float) -> list[tuple[bytes, bytes]]:
@@ -70,9 +95,12 @@ def take(client: redis.Redis, most: int, wait_s: float) -> list[tuple[bytes, byt
 
 def answer(client: redis.Redis, receipts: Iterable[tuple[bytes, Receipt]]) -> None:
     """Tell every waiting door what became of its statement; what nobody reads expires."""
-    pipe = client.pipeline(transaction=True)  # a reply without its expiry would stay for ever
+    replies: dict[bytes, list[bytes]] = {}
     for token, receipt in receipts:
-        key = layout.reply(token)
-        pipe.lpush(key, cbor.encode(msgspec.to_builtins(receipt, builtin_types=(bytes,))))
+        fields = cbor.encode(msgspec.to_builtins(receipt, builtin_types=(bytes,)))
+        replies.setdefault(layout.reply(token), []).append(token[-NUMBER:] + fields)
+    pipe = client.pipeline(transaction=True)  # a reply without its expiry would stay for ever
+    for key, told in replies.items():
+        pipe.lpush(key, *told)
         pipe.expire(key, REPLY_TTL_S)
     pipe.execute()

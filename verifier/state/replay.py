@@ -7,6 +7,7 @@ random number, so a rebuilt projection is the same bytes. `admit` says, before r
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -131,7 +132,13 @@ def encode_record(record: object) -> bytes:
 
 def _get(read: Read, name: Name, kind: type[T]) -> T | None:
     value = read(name)
-    return None if value is None else msgspec.convert(cbor.decode(value, LIMIT), kind, builtin_types=(bytes,))
+    return None if value is None else cast(T, _record(value, cast(Any, kind)))
+
+
+@lru_cache(maxsize=1024)
+def _record(value: bytes, kind: type) -> object:
+    """Memoised by the bytes themselves: a maker's key and membership are read for each of its statements."""
+    return msgspec.convert(cbor.decode(value, LIMIT), kind, builtin_types=(bytes,))
 
 
 def _value(read: Read, name: Name, default: Any) -> Any:

@@ -1,7 +1,7 @@
 """Every Redis key there is. Nothing else in the house spells one.
 
 {log}:checkpoint          the published signed note                {log}:queue   statements waiting, with reply keys
-{log}:projected           u64: leaves the projection has followed  {log}:reply:* one answer each, expiring
+{log}:projected           u64: leaves the projection has followed  {log}:reply:* a sending's answers, expiring
 {log}:tile:<L>:<N>        up to 256 hashes (C2SP tlog-tiles)       {log}:lease   who sequences, with its epoch
 {log}:entries:<N>         up to 256 statement ids                  {log}:epoch   the fencing counter
 {log}:body:<id>           the statement                            {log}:index:<id>  its leaf, u64
@@ -49,8 +49,8 @@ def index(statement_id: bytes) -> bytes:
 
 
 def reply(token: bytes) -> bytes:
-    """Where the node answers one waiting registration."""
-    return b"{log}:reply:" + token
+    """Where the node answers a sending, by the token (16 bytes) of any of its statements: two of them number it."""
+    return b"{log}:reply:" + token[:14]
 
 
 def derived(name: Name) -> bytes:

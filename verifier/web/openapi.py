@@ -19,7 +19,7 @@ from verifier.statements.cbor import MAX_BYTES
 from verifier.web import shapes
 from verifier.web.doors import api, register
 
-JSON, PROBLEM, COSE = "application/json", "application/problem+json", "application/cose"
+JSON, PROBLEM, COSE, CBOR = "application/json", "application/problem+json", "application/cose", "application/cbor"
 OCTETS, EVIDENCE, TEXT = "application/octet-stream", "application/probatum.evidence+cbor", "text/plain"
 HTML, LINKSET, FORM = "text/html", "application/linkset+json", "multipart/form-data"
 REF = "#/components/schemas/{name}"
@@ -106,13 +106,10 @@ TILE = r"^(([0-9]|[1-5][0-9]|6[0-3])|entries)/(x[0-9]{3}/)*[0-9]{3}(\.p/[0-9]{1,
 PLACE = Parameter(
     "place", "path", "Level and number of a tile, or `entries` and a number.", {"type": "string", "pattern": TILE}
 )
-REST = Parameter(
-    "rest", "path", "The rest of a GS1 Digital Link, slashes and all.", {"type": "string", "minLength": 1}
-)
+REST = Parameter("rest", "path", "The rest of a GS1 Digital Link, slashes and all.", {"type": "string", "minLength": 1})
 LINK_TYPE = Parameter("linkType", "query", "`linkset`, or a GS1 link type, to be led there.", {"type": "string"})
 ISSUE = (
-    "python -m verifier issue --server $PROBATUM --gtin 09521000000018 --batch {batch} "
-    "--expiry 2028-03-31 --serials 2"
+    "python -m verifier issue --server $PROBATUM --gtin 09521000000018 --batch {batch} --expiry 2028-03-31 --serials 2"
 )
 
 DOORS: Mapping[str, Door] = {
@@ -143,6 +140,12 @@ DOORS: Mapping[str, Door] = {
         'curl -H "Content-Type: application/cose" --data-binary @statement.cose $PROBATUM/entries',
         (400, 403, 413, 415),
         {COSE: Bytes("A signed statement: COSE_Sign1, tag 18, deterministic CBOR.", MAX_BYTES)},
+    ),
+    "register.register_many": Door(
+        {200: {JSON: shapes.Receipts}},
+        'curl -H "Content-Type: application/cbor" --data-binary @statements.cbor $PROBATUM/entries/many',
+        (400, 413, 415),
+        {CBOR: Bytes("Up to 256 signed statements: a CBOR array of byte strings.", register.MANY_BYTES)},
     ),
     "register.entry": Door(
         {200: {COSE: Bytes("The statement as it was signed; `Probatum-Leaf` is its index in the ledger.")}},
@@ -193,9 +196,7 @@ DOORS: Mapping[str, Door] = {
         parameters=(REST, LINK_TYPE, LANGUAGE),
         pages=True,
     ),
-    "resolver.description": Door(
-        {200: {JSON: shapes.Resolver}}, "curl $PROBATUM/.well-known/gs1resolver"
-    ),
+    "resolver.description": Door({200: {JSON: shapes.Resolver}}, "curl $PROBATUM/.well-known/gs1resolver"),
     "health.healthz": Door({200: {JSON: shapes.Healthy}}, "curl $PROBATUM/healthz"),
     "health.readyz": Door({200: {JSON: shapes.Ready}}, "curl $PROBATUM/readyz"),
     "health.openapi": Door({200: {JSON: Bytes("This description: OpenAPI 3.1.")}}, "curl $PROBATUM/openapi.json"),

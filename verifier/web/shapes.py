@@ -166,6 +166,26 @@ class Registered(Shape, frozen=True):
     size: Size
 
 
+class Became(Shape, frozen=True):
+    """What became of one of many statements: its leaf, as in Registered, or the rule (`code`) that refused it."""
+
+    status: Literal["registered", "known", "disputed", "refused", "malformed"]
+    id: Hex32 | UnsetType = UNSET
+    index: Size | UnsetType = UNSET
+    size: Size | UnsetType = UNSET
+    disputes: list[str] | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    value: str | UnsetType = UNSET
+    expected: str | UnsetType = UNSET
+    found: str | UnsetType = UNSET
+
+
+class Receipts(Shape, frozen=True):
+    """What became of each statement, in the order in which they were sent."""
+
+    receipts: list[Became]
+
+
 class Deposited(Shape, frozen=True):
     """What was kept, by its SHA-256."""
 

@@ -2,20 +2,23 @@
 enrolled key; what each refusal means is problem+json."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
 from verifier.node import queue
 from verifier.node.queue import Receipt
 from verifier.state.replay import Projected
+from verifier.statements import cbor
 from verifier.statements.catalogue import Catalogue
 from verifier.statements.cbor import MAX_BYTES
 from verifier.statements.envelope import Statement, read, signed_by
-from verifier.statements.errors import Refused
+from verifier.statements.errors import Malformed, Refused
 from verifier.statements.kinds import KINDS, body_of
 from verifier.statements.product import Product
 from verifier.statements.readers import may_read, parties_of
 from verifier.store import deposits
+from verifier.store.projection import Overlay
 from verifier.store.projection import reader as projected
 from verifier.web import deposited
 from verifier.web.desk import deposit_folder
@@ -24,7 +27,8 @@ from verifier.web.doors.signed import Caller, caller, caller_with, claims_signat
 from verifier.web.problem import REFUSED_STATUS, Problem
 
 blueprint = Blueprint("register", __name__)
-COSE, OCTETS = "application/cose", "application/octet-stream"
+COSE, CBOR, OCTETS = "application/cose", "application/cbor", "application/octet-stream"
+MANY, MANY_BYTES = 256, 4 * 2**20
 STATUS = {"registered": 201, "known": 200, "disputed": 409}
 DEPOSIT_LIMIT = 256 * 2**20
 SECRET_LIMIT = 4096
@@ -36,24 +40,54 @@ def register() -> Response:
     if request.mimetype not in (COSE, OCTETS, ""):
         raise Problem("content_type", 415, "Not a type this door reads.", expected=COSE, found=request.mimetype)
     raw = body_within(MAX_BYTES)
-    _check_deposits(_checked(raw))
+    _checked(raw, Projected(projected(desk().client)))
     receipt = queue.submit(desk().client, raw)
     if receipt.status in ("refused", "malformed"):
         raise _refusal(receipt)
-    answer = jsonify(
-        {
-            "id": receipt.id.hex(),
-            "status": receipt.status,
-            "index": receipt.index,
-            "size": receipt.size,
-            **({"disputes": receipt.disputes} if receipt.disputes else {}),
-        }
-    )
+    answer = jsonify(_row(receipt))
     answer.status_code = STATUS[receipt.status]
     if receipt.status == "disputed":
         answer = _dispute(receipt)
     answer.headers["Location"] = f"/entries/{receipt.id.hex()}"
     return answer
+
+
+@blueprint.post("/entries/many")
+def register_many() -> Response:
+    """Register up to 256 statements: a CBOR array of them, each as bytes; what became of each, in their order.
+
+    They become leaves in one go where they can. Answered when all are durable; one that is refused keeps no other from
+    being registered, and sending all again is safe."""
+    if request.mimetype != CBOR:
+        raise Problem("content_type", 415, "Not a type this door reads.", expected=CBOR, found=request.mimetype)
+    raws = cbor.decode(body_within(MANY_BYTES), MANY_BYTES)
+    if not (isinstance(raws, list) and 0 < len(raws) <= MANY and {*map(type, raws)} == {bytes}):
+        found = f"{len(raws)} items" if isinstance(raws, list) else type(raws).__name__
+        raise Malformed("statements", expected=f"an array of 1 to {MANY} byte strings", found=found)
+    directory = Projected(Overlay(desk().client).read)  # a sender's key is read once
+    refused = [_fault(raw, directory) for raw in raws]
+    sound = [raw for raw, fault in zip(raws, refused, strict=True) if fault is None]
+    told = iter(queue.submit_all(desk().client, sound) if sound else ())
+    receipts = [next(told) if fault is None else fault for fault in refused]
+    return jsonify({"receipts": [_row(receipt) for receipt in receipts]})
+
+
+def _fault(raw: bytes, directory: Projected) -> Receipt | None:
+    """Why this statement is not handed to the node, if it is not."""
+    try:
+        _checked(raw, directory)
+    except (Malformed, Refused) as fault:
+        return Receipt.of(fault)
+    return None
+
+
+def _row(receipt: Receipt) -> dict[str, Any]:
+    """What became of one of many."""
+    if receipt.status in ("refused", "malformed"):
+        told = {"value": receipt.value, "expected": receipt.expected, "found": receipt.found}
+        return {"status": receipt.status, "code": receipt.code, **told}
+    disputes = {"disputes": receipt.disputes} if receipt.disputes else {}
+    return {"id": receipt.id.hex(), "status": receipt.status, "index": receipt.index, "size": receipt.size, **disputes}
 
 
 def _check_deposits(statement: Statement) -> None:
@@ -65,17 +99,17 @@ def _check_deposits(statement: Statement) -> None:
         deposited.catalogue(deposit_folder(desk().settings.data), body)
 
 
-def _checked(raw: bytes) -> Statement:
+def _checked(raw: bytes, directory: Projected) -> None:
     """Refuse here what no enrolled key signed: a stranger's bytes must not keep a worker waiting for the node. Whether
     its signer may say it is the node's to decide. Raises Malformed or Refused, as the node would."""
     statement = read(raw)
     body_of(statement)
-    key = Projected(projected(desk().client)).key(statement.kid)
+    key = directory.key(statement.kid)
     if key is None:
         raise Refused("unknown_key", value=statement.kid.hex(), expected="an enrolled key", found="no such key")
     if not signed_by(statement, key.public):
         raise Refused("bad_signature", value=statement.kid.hex(), expected="the key's signature", found="another")
-    return statement
+    _check_deposits(statement)
 
 
 def _refusal(receipt: Receipt) -> Problem:
