@@ -17,7 +17,8 @@
     vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed
     node/        NETWORK  what do members tell each other?     queue, draft, laying, sequencer, lease, boot, auditor
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi,
-                                                                shelf (catalogues), deposited, in_force
+                                                                shelf (catalogues), deposited, in_force, ledger
+                                                                (of itself), chart
     commands/             the terminal, one verb a file
     samples/              files in the shape of public ones, all invented, to import
     demo.py               a small consortium to try everything on

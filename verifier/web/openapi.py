@@ -107,6 +107,7 @@ PLACE = Parameter(
     "place", "path", "Level and number of a tile, or `entries` and a number.", {"type": "string", "pattern": TILE}
 )
 REST = Parameter("rest", "path", "The rest of a GS1 Digital Link, slashes and all.", {"type": "string", "minLength": 1})
+BEFORE = Parameter("before", "query", "A size: the checkpoints shown are smaller.", {"type": "integer", "minimum": 0})
 LINK_TYPE = Parameter("linkType", "query", "`linkset`, or a GS1 link type, to be led there.", {"type": "string"})
 ISSUE = (
     "python -m verifier issue --server $PROBATUM --gtin 09521000000018 --batch {batch} --expiry 2028-03-31 --serials 2"
@@ -187,6 +188,13 @@ DOORS: Mapping[str, Door] = {
         "curl -o hash $PROBATUM/tile/0/000.p/1",
         (404,),
         parameters=(PLACE,),
+    ),
+    "ledger.ledger": Door(
+        {200: {JSON: shapes.Overview, HTML: Bytes("The same as a page.")}},
+        'curl -H "Accept: application/json" $PROBATUM/ledger',
+        (400,),
+        parameters=(BEFORE, LANGUAGE),
+        pages=True,
     ),
     "resolver.resolve": Door(
         {200: {JSON: shapes.Verdict, LINKSET: shapes.Linkset, HTML: Bytes("The verdict as a page.")}, 307: {}},

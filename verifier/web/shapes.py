@@ -225,3 +225,43 @@ class Resolver(Struct, frozen=True):
     name: str
     resolver_root: str = msgspec.field(name="resolverRoot")
     supported_primary_keys: list[str] = msgspec.field(name="supportedPrimaryKeys")
+
+
+class Cosigner(Shape, frozen=True):
+    """A witness of the policy, and when it cosigned, by its own clock; null where it did not."""
+
+    name: str
+    cosigned: Instant | None
+
+
+class Published(Shape, frozen=True):
+    """A published checkpoint: how many statements it covers, their root, when it was registered (null until a later
+    statement says so), and who cosigned it."""
+
+    size: Size
+    root: Base64Root
+    registered: Instant | None
+    witnesses: list[Cosigner]
+
+
+class Grown(Shape, frozen=True):
+    """The ledger held `size` statements at `time`, as its own clocks say."""
+
+    time: Instant
+    size: Size
+
+
+class Overview(Shape, frozen=True):
+    """What the ledger tells of itself. `checkpoints` newest first, `older` the address of those before them, `grown`
+    some of its clocks, oldest first and evenly apart; `policy` is a C2SP tlog-policy, `witnesses` which of its own
+    cosigned the newest checkpoint, and `quorum` whether they are enough: "none" where it asks for none."""
+
+    origin: str
+    size: Size
+    root: Base64Root | None
+    policy: str
+    quorum: Literal["none", "reached", "missing"]
+    witnesses: list[Cosigner]
+    grown: list[Grown]
+    checkpoints: list[Published]
+    older: str | None

@@ -121,6 +121,25 @@ def moment(instant: str, language: str) -> str:
     return text("date.moment", language, date=date(day, language), clock=clock[:5]) if clock else date(day, language)
 
 
+def number(count: int, language: str) -> str:
+    """A whole number, its thousands apart: by a narrow no-break space in French.
+
+    >>> number(1234567, "en"), number(1234567, "fr")
+    ('1,234,567', '1\\u202f234\\u202f567')
+    """
+    grouped = f"{count:,}"
+    return grouped.replace(",", "\N{NARROW NO-BREAK SPACE}") if language == "fr" else grouped
+
+
+def joined(parts: list[str], language: str) -> str:
+    """Several things in a row, as they are said.
+
+    >>> joined(["2 hôpitaux sur 3", "l'autorité"], "fr")
+    "2 hôpitaux sur 3 et l'autorité"
+    """
+    return ", ".join(parts[:-1]) + f" {WORDS['and'][language]} " * (len(parts) > 1) + "".join(parts[-1:])
+
+
 def sentences(words: str) -> list[str]:
     """The sentences of a next step, so that the first can stand out.
 

@@ -82,6 +82,7 @@ def vocabulary() -> dict[str, Any]:
         "either": lambda key, fallback, **values: words.either(key, fallback, lang, **values),
         "typeset": lambda text: words.typeset(text, lang),
         "date": lambda day: words.date(day, lang),
+        "number": lambda count: words.number(count, lang),
         "moment": lambda instant: words.moment(instant, lang),
         "sentences": words.sentences,
         "callable": words.callable_numbers,

@@ -1,0 +1,299 @@
+"""/ledger: what is shown of the ledger is what it holds, who cosigned is asked of the signatures, and nothing else is
+told: as a page and as JSON."""
+
+import json
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import redis
+from flask import Flask
+from house import House
+from registry import Registry
+
+from verifier import web
+from verifier.ledger import checkpoint as notes
+from verifier.ledger import note as signing
+from verifier.ledger.checkpoint import Checkpoint
+from verifier.ledger.cosignature import COSIGNATURE, cosign
+from verifier.ledger.note import VerifierKey
+from verifier.ledger.policy import Group, Policy, Witness
+from verifier.settings import Settings
+from verifier.state.replay import clock_time
+from verifier.statements import cbor
+from verifier.statements.kinds import body_of
+from verifier.store import clocks, layout
+from verifier.store.clocks import Registered
+from verifier.store.projection import reader
+from verifier.verdict.verdict import utc
+from verifier.web import shapes
+from verifier.web.desk import Desk
+from verifier.web.pages.ledger import rule
+
+PAGE, JSON = {"Accept": "text/html", "Accept-Language": "en"}, {"Accept": "application/json"}
+SEEDS = {name: bytes([number]) * 32 for number, name in enumerate(("saint-roch", "bellevue", "croix-rousse", "agence"))}
+WITNESSES = tuple(
+    Witness(name, VerifierKey.of_seed(f"{name}.example", seed, COSIGNATURE)) for name, seed in SEEDS.items()
+)
+GROUPS = (
+    Group("hospitals", 2, ("saint-roch", "bellevue", "croix-rousse")),
+    Group("authority", 1, ("agence",)),
+    Group("both", 2, ("hospitals", "authority")),
+)
+
+
+def seen(house: House, query: str = "") -> shapes.Overview:
+    answer = house.http.get(f"/ledger{query}", headers=JSON)
+    assert (answer.status_code, answer.content_type) == (200, "application/json")
+    return msgspec.json.decode(answer.get_data(), type=shapes.Overview)
+
+
+def page(http: Any, path: str = "/ledger", status: int = 200, **headers: str) -> str:
+    answer = http.get(path, headers=PAGE | headers)
+    assert answer.status_code == status
+    text: str = answer.get_data(as_text=True)
+    return text
+
+
+class Standing:
+    """A registry's ledger behind the doors, whose policy a test may change."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry, self.folder = registry, registry.settings.data
+        app = Flask("verifier.web")
+        self.desk = Desk(registry.settings, registry.client, lambda: registry.now)
+        self.http = web.wire(app, self.desk).test_client()
+
+    def ask(self, quorum: str) -> Policy:
+        """Believe by the witnesses of this file, from now on."""
+        policy = Policy(self.registry.policy.log, None, WITNESSES, GROUPS, quorum)
+        (self.folder / "policy.txt").write_text(str(policy))
+        self.desk.__dict__.pop("trust", None)
+        return policy
+
+    def publish(self, note: bytes) -> None:
+        self.registry.client.set(layout.CHECKPOINT, note)
+        self.registry.client.delete(layout.HISTORY)
+        self.registry.client.lpush(layout.HISTORY, note)
+
+    def json(self, query: str = "") -> dict[str, Any]:
+        answer = self.http.get(f"/ledger{query}", headers=JSON)
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+        fields: dict[str, Any] = answer.get_json()
+        msgspec.json.decode(answer.get_data(), type=shapes.Overview)
+        return fields
+
+
+@pytest.fixture
+def standing(tmp_path: Path, store: redis.Redis) -> Standing:
+    return Standing(Registry(tmp_path, store))
+
+
+def cosigned(note: bytes, **times: int) -> bytes:
+    """The note with cosignatures of these witnesses (`_` for `-`) at these moments."""
+    text = signing.parse(note).text
+    lines = (cosign(text, f"{name}.example", SEEDS[name], time) for name, time in named(times).items())
+    return note + "".join(lines).encode()
+
+
+def named(times: dict[str, int]) -> dict[str, int]:
+    return {name.replace("_", "-"): time for name, time in times.items()}
+
+
+def test_it_tells_what_the_ledger_holds(demo_house: House) -> None:
+    found = seen(demo_house)
+    head = demo_house.head
+    assert (found.origin, found.size) == (head.origin, head.size)
+    assert found.root == signing.parse(demo_house.http.get("/checkpoint").data).text.split("\n")[2]
+    assert found.policy == (demo_house.settings.data / "policy.txt").read_text()
+    assert (found.quorum, found.witnesses) == ("none", [])
+    assert found.checkpoints[0].size == head.size
+    assert [one.size for one in found.checkpoints] == sorted({one.size for one in found.checkpoints}, reverse=True)
+    for one in found.checkpoints[1:]:
+        time = clock_time(one.size - 1, reader(demo_house.store))
+        assert one.registered == (None if time is None else utc(time))
+
+
+def test_the_curve_is_of_the_clocks_in_the_ledger(demo_house: House) -> None:
+    told = [
+        (utc(body["time"]), body["size"])
+        for statement in demo_house.leaves()
+        if statement.kind == "clock"
+        for body in [msgspec.to_builtins(body_of(statement))]
+    ]
+    found = [(one.time, one.size) for one in seen(demo_house).grown]
+    assert found[0] == told[0]
+    assert found[-1] == told[-1]
+    assert set(found) <= set(told)
+    assert len(found) == min(64, len(told))
+    text = page(demo_house.http)
+    assert text.count('class="line" d="M0 ') == 1
+    assert len(re.findall(r"<tr><td>", text)) == len(found)
+
+
+def test_older_checkpoints_are_a_page_further(demo_house: House) -> None:
+    sizes: list[int] = []
+    address = ""
+    for _ in range(40):
+        found = seen(demo_house, address)
+        assert found.size == demo_house.head.size, "the newest is told on every page"
+        sizes += [one.size for one in found.checkpoints]
+        if found.older is None:
+            break
+        address = found.older.removeprefix("/ledger")
+    assert sizes == sorted(set(sizes), reverse=True)
+    assert sizes[-1] == 1
+    assert "There are no older ones" in page(demo_house.http, "/ledger?before=1")
+
+
+@pytest.mark.parametrize("before", ["-1", "x", "", "١", "9" * 16, "1" * 5000, "1.5"])
+def test_what_is_no_size_is_refused(demo_house: House, before: str) -> None:
+    answer = demo_house.http.get("/ledger", query_string={"before": before}, headers=JSON)
+    assert (answer.status_code, answer.get_json()["type"]) == (400, "/problems/before")
+    assert len(answer.get_data()) < 500
+
+
+@pytest.mark.parametrize("headers", [PAGE, JSON])
+def test_nobody_keeps_it(demo_house: House, headers: dict[str, str]) -> None:
+    for path in ("/ledger", "/ledger?before=x"):
+        answer = demo_house.http.get(path, headers=headers)
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert {"Accept", "Accept-Language", "Cookie"} <= {word.strip() for word in answer.headers["Vary"].split(",")}
+
+
+def test_without_witnesses_it_says_so_plainly(demo_house: House) -> None:
+    text = page(demo_house.http)
+    assert "This server, and nobody else" in text
+    assert "No witness cosigns yet" in text
+    assert "The rule:" not in text
+
+
+@pytest.mark.parametrize(
+    ("times", "quorum", "moment"),
+    [
+        ({}, "missing", None),
+        ({"saint_roch": 1_000, "bellevue": 2_000}, "missing", None),
+        ({"saint_roch": 1_000, "bellevue": 2_000, "agence": 1_500}, "reached", 2_000),
+        ({"saint_roch": 1_000, "bellevue": 2_000, "croix_rousse": 9_000, "agence": 1_500}, "reached", 2_000),
+    ],
+)
+def test_who_cosigned_and_who_is_missing(
+    standing: Standing, times: dict[str, int], quorum: str, moment: int | None
+) -> None:
+    head = Checkpoint(standing.registry.policy.log.name, 0, notes.EMPTY_ROOT)
+    standing.publish(cosigned(notes.sign(head, standing.registry.log_key), **times))
+    standing.ask("both")
+    found = standing.json()
+    assert found["quorum"] == quorum
+    told = {one["name"]: one["cosigned"] for one in found["witnesses"]}
+    assert told == {name: utc(named(times)[name]) if name in named(times) else None for name in SEEDS}
+    assert found["checkpoints"][0]["witnesses"] == found["witnesses"]
+    assert found["checkpoints"][0]["registered"] == (None if moment is None else utc(moment))
+
+
+def test_a_page_of_witnesses_says_the_rule_and_who_is_missing(standing: Standing) -> None:
+    registry = standing.registry
+    sequencer = registry.sequencer()
+    sequencer.register(registry.enrolment())
+    assert sequencer.note is not None
+    standing.publish(cosigned(sequencer.note, saint_roch=1_000, bellevue=2_000, agence=3_000))
+    standing.ask("both")
+    text = re.sub(r"<[^>]*>", " ", page(standing.http))
+    assert "published when 2 of 3 hospitals and the authority have cosigned" in " ".join(text.split())
+    assert text.count("has not cosigned") == 2, "in the list, and at the newest checkpoint"
+    assert "3 of 4 witnesses" in text
+    assert "nobody else" not in text
+
+
+@pytest.mark.parametrize("spoil", ["false cosignature", "another log", "garbage"])
+def test_a_note_in_the_store_that_is_not_ours_is_not_shown(standing: Standing, spoil: str) -> None:
+    registry = standing.registry
+    sequencer = registry.sequencer()
+    sequencer.register(registry.enrolment())
+    honest = sequencer.note
+    assert honest is not None
+    text = signing.parse(honest).text
+    false = {
+        "false cosignature": honest + cosign(text.replace("16", "17"), "agence.example", SEEDS["agence"], 1).encode(),
+        "another log": notes.sign(Checkpoint("another.example", 99, bytes(32)), bytes(32)),
+        "garbage": b"\xff garbage",
+    }[spoil]
+    standing.ask("none")
+    registry.client.lpush(layout.HISTORY, false)
+    found = standing.json()
+    assert [one["size"] for one in found["checkpoints"]] == [16]
+
+
+def test_a_ledger_that_is_newly_born(standing: Standing) -> None:
+    found = standing.json()
+    assert (found["size"], found["root"], found["checkpoints"], found["grown"]) == (0, None, [], [])
+    text = page(standing.http)
+    assert "Nothing is published yet" in text
+    assert '<svg class="curve"' not in text
+    assert 'href="/tile' not in text
+
+
+def test_before_there_is_a_consortium(tmp_path: Path, store: redis.Redis) -> None:
+    app = web.wire(Flask("verifier.web"), Desk(Settings(data=tmp_path), store, lambda: 0))
+    assert "The ledger is starting" in page(app.test_client(), status=503)
+    answer = app.test_client().get("/ledger", headers=JSON)
+    assert (answer.status_code, answer.get_json()["type"]) == (503, "/problems/not_ready")
+
+
+def test_the_store_away_is_a_page_and_no_trace(tmp_path: Path, demo_house: House) -> None:
+    gone = redis.Redis(unix_socket_path=str(tmp_path / "nobody"))
+    http = web.wire(Flask("verifier.web"), Desk(demo_house.settings, gone, demo_house.clock)).test_client()
+    text = page(http, status=503)
+    assert "The ledger does not answer" in text
+    assert "Traceback" not in text
+    assert str(tmp_path) not in text
+    answer = http.get("/ledger", headers=JSON)
+    assert (answer.status_code, answer.get_json()["type"]) == (503, "/problems/store_down")
+
+
+RULES = [
+    ("none", (), None, None),
+    ("agence", (), "agence", "agence"),
+    ("hospitals", GROUPS, "2 hôpitaux sur 3", "2 of 3 hospitals"),
+    ("both", GROUPS, "2 hôpitaux sur 3 et l’autorité", "2 of 3 hospitals and the authority"),
+    ("ours", (Group("ours", 3, ("bellevue", "agence", "saint-roch")),), "les 3 témoins de «\xa0ours\xa0»",
+     "all 3 witnesses of “ours”"),
+    ("two", (Group("hospitals", 1, ("bellevue",)), Group("two", 1, ("hospitals", "agence"))),
+     "1 parmi (l’hôpital\xa0; agence)", "1 among (the hospital ; agence)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("quorum", "groups", "french", "english"), RULES)
+def test_the_rule_in_words(quorum: str, groups: Any, french: str | None, english: str | None) -> None:
+    policy = Policy(VerifierKey.of_seed("log.example", bytes(32)), None, WITNESSES, groups, quorum)
+    assert rule(policy, "fr") == french
+    assert rule(policy, "en") == english
+
+
+def test_clocks_of_a_long_life(store: redis.Redis) -> None:
+    every = [Registered(3 * number + 1, 1000 + 60 * number) for number in range(1000)]
+    for start in range(0, 1000, 256):
+        rows = [list(one) for one in every[start : start + 256]]
+        store.set(layout.derived(("clock", str(start // 256))), cbor.encode(rows))
+    store.set(layout.derived(("clock",)), cbor.encode(1000))
+    spread = clocks.spread(store)
+    assert (len(spread), spread[0], spread[-1]) == (64, every[0], every[-1])
+    assert spread == sorted(set(spread))
+    gaps = {later.time - one.time for one, later in pairwise(spread)}
+    assert max(gaps) - min(gaps) <= 60
+    recent = clocks.newest(store)
+    assert recent == every[512:]
+    assert clocks.time_of(every[900].size - 1, recent) == every[900].time
+    assert clocks.time_of(every[300].size, recent) is None, "it may lie before those that were read"
+
+
+def test_every_other_page_leads_there(demo_house: House) -> None:
+    for path in ("/", "/demo", "/docs"):
+        assert 'href="/ledger"' in demo_house.http.get(path).get_data(as_text=True)
+
+
+def test_its_json_is_small(demo_house: House) -> None:
+    assert len(json.dumps(msgspec.to_builtins(seen(demo_house)))) < 20_000

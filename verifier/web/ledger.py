@@ -1,0 +1,79 @@
+"""What the ledger tells of itself: how it grew, what was published, who cosigned. One place for page and JSON.
+
+Every checkpoint shown is one that a log of our own policy signed, whatever the store holds; who cosigned it is asked of
+its signatures each time. Nothing is judged here.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from verifier.ledger import checkpoint as notes
+from verifier.ledger.checkpoint import Checkpoint
+from verifier.ledger.encoding import encode_base64
+from verifier.ledger.note import NoteError
+from verifier.ledger.note import parse as parse_note
+from verifier.ledger.policy import Policy
+from verifier.store import clocks
+from verifier.store.clocks import Registered
+from verifier.store.log import LogStore
+from verifier.verdict.verdict import utc
+from verifier.web.desk import Desk
+from verifier.web.shapes import Cosigner, Grown, Overview, Published
+
+SHOWN = 10  # checkpoints on a page
+NONE = "none"
+
+
+def overview(desk: Desk, before: int | None = None) -> Overview:
+    """The ledger as it stands, with its newest checkpoints, or those smaller than `before`. Raises NotReady where there
+    is no consortium yet, or redis.RedisError; a ledger of which nothing is published yet is an empty one."""
+    policy, log = desk.trust.policy, LogStore(desk.client)
+    head = log.checkpoint()
+    newest = None if head is None else _published(head, policy, ())
+    history = [raw for raw in log.history() or ([head] if head else []) if _before(raw, before)]
+    recent = clocks.newest(desk.client)
+    shown = [one for raw in history[:SHOWN] if (one := _published(raw, policy, recent)) is not None]
+    return Overview(
+        origin=policy.log.name,
+        size=newest.size if newest else 0,
+        root=newest.root if newest else None,
+        policy=str(policy),
+        quorum=_quorum(newest, policy),
+        witnesses=newest.witnesses if newest else [],
+        grown=[Grown(utc(one.time), one.size) for one in clocks.spread(desk.client)],
+        checkpoints=shown,
+        older=f"/ledger?before={shown[-1].size}" if shown and len(history) > SHOWN else None,
+    )
+
+
+def _before(raw: bytes, size: int | None) -> bool:
+    found = _signed(raw)
+    return found is not None and (size is None or found.size < size)
+
+
+def _signed(raw: bytes) -> Checkpoint | None:
+    """What a note says, whoever signed it."""
+    try:
+        return notes.parse(parse_note(raw).text)
+    except NoteError:
+        return None
+
+
+def _published(raw: bytes, policy: Policy, recent: Sequence[Registered]) -> Published | None:
+    """A note as it is shown; None for one that no log of the policy signed, or that bears a false cosignature."""
+    try:
+        head, signatures = notes.proposed(raw, policy), notes.cosigned(raw, policy)
+    except NoteError:
+        return None
+    times = {one.name: one.time for one in signatures}
+    moment = policy.quorum_time(times)
+    moment = clocks.time_of(head.size, recent) if moment is None else moment
+    witnesses = [Cosigner(one.name, utc(times[one.name]) if one.name in times else None) for one in policy.witnesses]
+    return Published(head.size, encode_base64(head.root), None if moment is None else utc(moment), witnesses)
+
+
+def _quorum(head: Published | None, policy: Policy) -> Literal["none", "reached", "missing"]:
+    if policy.quorum == NONE:
+        return "none"
+    names = [one.name for one in head.witnesses if one.cosigned] if head else []
+    return "reached" if policy.satisfied(names) else "missing"

@@ -1,0 +1,71 @@
+"""`/ledger`: how the ledger grows, what was published, who vouches for it. What is shown is web/ledger's; here it is
+put in words. The door that answers (page or JSON) is doors/ledger."""
+
+import shlex
+from datetime import datetime
+
+from flask import render_template, request
+
+from verifier.ledger.policy import Group, Policy
+from verifier.ledger.tiles import WIDTH, Tile
+from verifier.store.clocks import Registered
+from verifier.verdict.verdict import utc
+from verifier.web import words
+from verifier.web.chart import curve
+from verifier.web.shapes import Overview
+from verifier.web.words import language
+
+SHORT = 6  # characters of a hash shown at each end
+
+
+def ledger_page(seen: Overview, policy: Policy, now: int) -> str:
+    """The page; its curve ends at `now` (Unix seconds), at the size that is published now."""
+    points = [Registered(row.size, _seconds(row.time)) for row in seen.grown]
+    if points and seen.size >= points[-1].size and now > points[-1].time:
+        points.append(Registered(seen.size, now))
+    return render_template(
+        "ledger.html",
+        seen=seen,
+        curve=curve(points),
+        ends=[{"size": one.size, "at": utc(one.time)} for one in (points[0], points[-1])] if points else [],
+        rule=rule(policy, language()),
+        older_than=request.args.get("before"),
+        tile=f"/{Tile(0, 0, min(WIDTH, seen.size)).path()}" if seen.size else None,
+        short=short,
+        server=shlex.quote(request.host_url.rstrip("/")),
+    )
+
+
+def short(encoded: str) -> str:
+    """A long word by its ends.
+
+    >>> short("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")
+    '47DEQp…hSuFU='
+    """
+    return f"{encoded[:SHORT]}…{encoded[-SHORT:]}"
+
+
+def rule(policy: Policy, lang: str) -> str | None:
+    """Who must cosign, in words; None where nobody must."""
+    groups = {group.name: group for group in policy.groups}
+    return None if policy.quorum == "none" else _named(policy.quorum, groups, lang)
+
+
+def _named(name: str, groups: dict[str, Group], lang: str) -> str:
+    """A witness by its name; a group by how many of its members, or by what all of them are."""
+    group = groups.get(name)
+    if group is None:
+        return name
+    nested = [_named(member, groups, lang) for member in group.members]
+    whole = group.k == len(group.members)
+    if whole and any(member in groups for member in group.members):
+        return words.joined(nested, lang)
+    count = "one" if len(group.members) == 1 else "all" if whole else "some"
+    told = {"k": group.k, "n": len(group.members), "name": name}
+    if any(member in groups for member in group.members):
+        return words.text("group.among", lang, k=group.k, members=" ; ".join(nested))
+    return words.either(f"group.{name}.{count}", f"group.other.{count}", lang, **told)
+
+
+def _seconds(instant: str) -> int:
+    return int(datetime.fromisoformat(instant).timestamp())
