@@ -182,3 +182,18 @@ def test_any_log_of_the_policy_is_believed_under_its_own_origin_alone() -> None:
     assert checkpoint.open(checkpoint.sign(theirs, OTHER), both) == theirs
     with pytest.raises(NoteError, match=r"origin: expected other\.example, found log\.example"):
         checkpoint.open(note_of(GOOD, seed=OTHER, name="other.example"), both)
+
+
+def test_a_log_may_sign_with_ml_dsa() -> None:
+    """tlog-checkpoint: logs should use ML-DSA-44 cosignatures, but may use any signature of a note."""
+    key = VerifierKey.of_seed("log.example", OTHER, 6)
+    signed = f"{GOOD}\n{cosignature.cosign(GOOD, 'log.example', OTHER, 0, 6)}".encode()
+    assert checkpoint.open(signed, Policy(key)) == checkpoint.parse(GOOD)
+    with pytest.raises(NoteError, match=r"signature of log\.example: expected one that its key made"):
+        checkpoint.open(signed.replace(b"\n42\n", b"\n43\n"), Policy(key))
+
+
+def test_a_cosignature_without_a_time_is_none() -> None:
+    """It holds, and says nothing about which tree is the largest."""
+    with pytest.raises(NoteError, match="cosignatures: expected the quorum g, found cosignatures by w2"):
+        checkpoint.open(cosigned(3, time=-3) + cosigned(2).partition(b"=\n\n")[2].partition(b"\n")[2], QUORUM)

@@ -80,7 +80,7 @@ REFUSED = {
     ),
     "a cosigner's key as a log": (
         f"log {WITNESSES[0].key}\nquorum none\n",
-        "line 1: log key: expected a key of type 1",
+        "line 1: log key: expected a key of type 1 or 6",
     ),
     "a log's key as a witness": (
         f"{LINE}witness w {OTHER}\nquorum w\n",

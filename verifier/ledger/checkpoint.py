@@ -25,6 +25,8 @@ from verifier.ledger.merkle import EMPTY_ROOT
 from verifier.ledger.note import NoteError
 from verifier.ledger.policy import Policy
 
+ROOT_OF_NONE = "root at size 0"  # what a false root of the empty tree is told as: a witness answers it by 422
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -42,7 +44,7 @@ class Checkpoint:
         if len(self.root) != HASH_BYTES:
             raise NoteError("root", expected=f"{HASH_BYTES} bytes", found=len(self.root))
         if self.size == 0 and self.root != EMPTY_ROOT:
-            raise NoteError("root at size 0", expected=EMPTY_ROOT.hex(), found=self.root.hex())
+            raise NoteError(ROOT_OF_NONE, expected=EMPTY_ROOT.hex(), found=self.root.hex())
 
     def encode(self) -> str:
         """The note's text: three lines."""
@@ -81,7 +83,7 @@ def proposed(signed: bytes, policy: Policy) -> Checkpoint:
     """The checkpoint of a note that a log of the policy signed, cosigned or not: what a node asks witnesses to sign.
     Never enough for a verdict. Raises NoteError."""
     parsed = note.parse(signed)
-    logs = note.verify(parsed, [log.key for log in policy.logs])
+    logs = note.verify(parsed, [log.key for log in policy.logs], cosignature.holds)
     checkpoint = parse(parsed.text)
     if checkpoint.origin not in (names := [key.name for key in logs]):
         raise NoteError("origin", expected=" or ".join(names), found=checkpoint.origin)
@@ -90,7 +92,8 @@ def proposed(signed: bytes, policy: Policy) -> Checkpoint:
 
 def cosigned(signed: bytes, policy: Policy) -> tuple[Cosignature, ...]:
     """The cosignatures by the policy's witnesses, under the names that the policy gives them, in its order; others are
-    ignored. Raises NoteError where one of a witness's fails."""
+    ignored, and so are those that bear no time: they do not say that this is the largest tree seen. Raises NoteError
+    where one of a witness's fails."""
     parsed = note.parse(signed)
     found = ((witness.name, cosignature.time_of(parsed, witness.key)) for witness in policy.witnesses)
-    return tuple(Cosignature(name, time) for name, time in found if time is not None)
+    return tuple(Cosignature(name, time) for name, time in found if time)

@@ -9,6 +9,7 @@ here; which witnesses are enough is `policy`'s.
 
 >>> key = VerifierKey.of_seed("w.example", bytes(32), COSIGNATURE)
 >>> text = "log.example\\n0\\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\\n"
+>>> from verifier.ledger.note import parse
 >>> read(parse(text + "\\n" + cosign(text, "w.example", bytes(32), 1700000000)), [key])
 (Cosignature(name='w.example', time=1700000000),)
 """
@@ -24,16 +25,15 @@ from verifier.ledger.encoding import decode_decimal, decode_hash
 from verifier.ledger.note import (
     COSIGNATURE,
     COSIGNATURES,
+    ED25519,
     ML_DSA_COSIGNATURE,
     Note,
     NoteError,
     VerifierKey,
+    key_holds,
     line,
-    parse,
 )
 from verifier.ledger.note import holds as ed25519_holds
-
-__all__ = ("COSIGNATURE", "ML_DSA_COSIGNATURE", "Cosignature", "cosign", "parse", "read", "time_of")
 
 LABEL = b"subtree/v1\n\0"
 TIME_BYTES, MAX_TIME, MAX_STRING = 8, 2**63 - 1, 2**8 - 1
@@ -67,17 +67,22 @@ def read(note: Note, keys: Sequence[VerifierKey]) -> tuple[Cosignature, ...]:
 
 def time_of(note: Note, key: VerifierKey) -> int | None:
     """When this key cosigned, at its newest; None if it did not; raises NoteError where a signature of it fails."""
-    return max((_time(note.text, key, signature) for signature in note.by(key)), default=None)
-
-
-def _time(text: str, key: VerifierKey, stamped: bytes) -> int:
-    time, signature = int.from_bytes(stamped[:TIME_BYTES]), stamped[TIME_BYTES:]
-    if not _holds(key, _message(key, text, time), signature):
+    found = note.by(key)
+    if not found:
+        return None
+    _check_type(key)
+    if not all(holds(key, note.text, signature) for signature in found):
         raise NoteError(f"cosignature of {key.name}", expected="one that its key made", found="another")
-    return time
+    return max(int.from_bytes(signature[:TIME_BYTES]) for signature in found)
 
 
-def _holds(key: VerifierKey, message: bytes, signature: bytes) -> bool:
+def holds(key: VerifierKey, text: str, signature: bytes) -> bool:
+    """Whether a signature of any of the three types is that key's over a checkpoint's text: a log may sign with
+    ML-DSA-44 too. Raises NoteError where the key can have signed no such thing."""
+    if key.kind == ED25519:
+        return key_holds(key, text, signature)
+    time, signature = int.from_bytes(signature[:TIME_BYTES]), signature[TIME_BYTES:]
+    message = _message(key, text, time)
     if key.kind == COSIGNATURE:
         return ed25519_holds(key.public, message, signature)
     try:
@@ -87,10 +92,14 @@ def _holds(key: VerifierKey, message: bytes, signature: bytes) -> bool:
     return True
 
 
-def _message(key: VerifierKey, text: str, time: int) -> bytes:
-    """What the key signs; raises NoteError where there can be no such message."""
+def _check_type(key: VerifierKey) -> None:
     if key.kind not in COSIGNATURES:
         raise NoteError(f"key {key.name}", expected="type 4 or 6 (a cosignature's)", found=f"type {key.kind}")
+
+
+def _message(key: VerifierKey, text: str, time: int) -> bytes:
+    """What the key signs; raises NoteError where there can be no such message."""
+    _check_type(key)
     if not 0 <= time <= MAX_TIME:
         raise NoteError("time", expected=f"0 to {MAX_TIME}", found=time)
     origin, size, root = _head(text)

@@ -16,10 +16,10 @@ read; notes signed by Ed25519 (0x01) are verified here, cosignatures (0x04, 0x06
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from nacl.bindings import crypto_sign_open
@@ -92,6 +92,9 @@ class VerifierKey:
         return f"{self.name}+{self.key_id.hex()}+{encode_base64(bytes([self.kind]) + self.public)}"
 
 
+Check: TypeAlias = Callable[[VerifierKey, str, bytes], bool]
+
+
 class Signature(NamedTuple):
     """One signature line, not yet checked by anyone."""
 
@@ -147,18 +150,16 @@ def parse(note: str | bytes) -> Note:
     return Note(text, tuple(_parse_line(line) for line in found))
 
 
-def verify(note: Note, keys: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
+def verify(note: Note, keys: Sequence[VerifierKey], check: Check | None = None) -> tuple[VerifierKey, ...]:
     """The known keys that signed, in the order of `keys`; signatures of unknown keys are ignored.
 
     Raises NoteError where a known key's signature fails, even beside good ones, or where no known key signed.
+    `check` says whether a signature holds: by default Ed25519's over the text, and no other type is known.
     """
     signed = []
-    message = note.text.encode()
     for key in keys:
-        if key.kind != ED25519:
-            raise NoteError(f"key {key.name}", expected=f"type {ED25519} (Ed25519)", found=f"type {key.kind}")
         mine = note.by(key)
-        if not all(holds(key.public, message, signature) for signature in mine):
+        if not all((check or key_holds)(key, note.text, signature) for signature in mine):
             raise NoteError(f"signature of {key.name}", expected="one that its key made", found="another")
         signed += [key] * bool(mine)
     if not signed:
@@ -166,6 +167,13 @@ def verify(note: Note, keys: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
         found = ", ".join(f"{s.name}+{s.key_id.hex()}" for s in note.signatures)[:200]
         raise NoteError("signatures", expected=f"one of {wanted}", found=found)
     return tuple(signed)
+
+
+def key_holds(key: VerifierKey, text: str, signature: bytes) -> bool:
+    """Whether a note's signature is that Ed25519 key's; raises NoteError for a key of another type."""
+    if key.kind != ED25519:
+        raise NoteError(f"key {key.name}", expected=f"type {ED25519} (Ed25519)", found=f"type {key.kind}")
+    return holds(key.public, text.encode(), signature)
 
 
 def holds(public: bytes, message: bytes, signature: bytes) -> bool:

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from verifier.ledger.encoding import LedgerError, decode_decimal
-from verifier.ledger.note import COSIGNATURES, ED25519, VerifierKey
+from verifier.ledger.note import COSIGNATURES, ED25519, ML_DSA_COSIGNATURE, VerifierKey
 
 NONE = "none"
 LIMIT = 32  # logs, witnesses and groups, each: what the specification asks for
@@ -188,7 +188,7 @@ class _Book:
     def add(self, line: Log | Witness | Group) -> None:
         """Raises PolicyError."""
         if isinstance(line, Log):
-            _add_key("log", line, self.logs, (ED25519,))
+            _add_key("log", line, self.logs, (ED25519, ML_DSA_COSIGNATURE))
             return
         if isinstance(line, Witness):
             _add_key("witness", line, self.witnesses, COSIGNATURES)
