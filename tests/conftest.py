@@ -13,6 +13,7 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
+from verifier.node.local_chain import LocalChain, find_anvil
 from verifier.store.embedded import VOLATILE, EmbeddedRedis
 from verifier.store.redis import connect
 
@@ -133,6 +134,16 @@ def counted(demo_house: "House", counters: EmbeddedRedis) -> Iterator["Counted"]
     counted.client.flushall()
     yield counted
     counted.client.close()
+
+
+@pytest.fixture
+def local_chain(tmp_path: Path) -> Iterator[LocalChain]:
+    """A real Ethereum node of this machine alone, empty; each transaction makes a block."""
+    program = find_anvil()
+    if program is None:
+        pytest.skip("expected anvil, found none: make chain")
+    with LocalChain(program, tmp_path / "chain.log") as chain:
+        yield chain
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@
     labels/               what is printed?                     symbol, label, box
     store/       REDIS    what is kept?                        layout (every key), log, projection, gather, anchors
     vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed
-    node/        NETWORK  what do members tell each other?     queue, draft, laying, sequencer, lease, boot, auditor
+    node/        NETWORK  what do members tell each other?     queue, draft, laying, sequencer, lease, boot, auditor,
+                                                                ethereum (with rpc, local_chain)
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi,
                                                                 shelf (catalogues), deposited, in_force, ledger
                                                                 (of itself), chart

@@ -1,6 +1,7 @@
 """What is said to the anchor contract and heard from it: strict in both directions; and when accounts are believed."""
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verifier.ledger import anchor
-from verifier.ledger.anchor import AnchorError, Chosen, Event, Row
+from verifier.ledger.anchor import AnchorError, Chosen, Event, Row, Said
 
 A, B, C, CONTRACT = (bytes([one]) * 20 for one in (1, 2, 3, 9))
 ROOT = bytes(range(32))
@@ -127,12 +128,36 @@ def test_a_faulty_anchors_txt_is_refused_by_line(text: str, told: str) -> None:
         anchor.parse(text)
 
 
-def test_an_anchor_is_valid_when_enough_accounts_said_the_same() -> None:
+def said(account: bytes, size: int, root: bytes, block: int) -> Said:
+    return Said(account, size, root, block, bytes(32), 1_700_000_000 + block)
+
+
+def test_an_anchor_is_valid_from_the_block_in_which_enough_accounts_had_said_the_same() -> None:
     fork = bytes(32)
-    said = {A: [(5, ROOT), (9, ROOT)], B: [(5, ROOT), (5, ROOT), (9, fork)], C: [(9, ROOT), (12, ROOT)]}
-    assert anchor.agreed(said, 2) == {(5, ROOT): 2, (9, ROOT): 2}
-    assert anchor.agreed(said, 3) == {}
-    assert anchor.agreed({}, 1) == {}
+    every = [said(A, 5, ROOT, 1), said(B, 5, ROOT, 3), said(C, 5, ROOT, 4), said(B, 9, fork, 5), said(A, 9, ROOT, 6)]
+    told = [(one.size, one.root, one.block, count) for one, count in anchor.agreements(reversed(every), 2)]
+    assert told == [(9, fork, 5, 1), (9, ROOT, 6, 1), (5, ROOT, 3, 3)]
+    assert anchor.agreements([], 1) == []
+
+
+OTHER = bytes(32)
+BOOTS = {
+    "what the chain knows": ({A: Row(5, ROOT, 1), B: Row(9, ROOT, 2), C: Row(9, ROOT, 2)}, 9, None),
+    "nothing said yet": ({A: None, B: None, C: None}, 0, None),
+    "larger, said by one": ({A: Row(5, ROOT, 1), B: Row(99, ROOT, 2), C: None}, 9, None),
+    "larger, said by this machine": ({A: Row(10, ROOT, 1), B: None, C: None}, 9, "knows 10 leaves .* holds 9"),
+    "larger, said by two": ({A: None, B: Row(12, ROOT, 2), C: Row(11, OTHER, 2)}, 9, "knows 11 leaves .* holds 9"),
+    "an emptied store": ({A: Row(1, ROOT, 1), B: None, C: None}, 0, "knows 1 leaves .* holds 0"),
+    "another root, said by one": ({A: None, B: Row(9, OTHER, 1), C: None}, 9, None),
+    "another root, said by this machine": ({A: Row(9, OTHER, 1), B: None, C: None}, 9, "has the root 0000.* at 9"),
+    "another root before, said by two": ({A: None, B: Row(4, OTHER, 1), C: Row(4, OTHER, 1)}, 9, "has the root 0000"),
+}
+
+
+@pytest.mark.parametrize(("rows", "size", "told"), BOOTS.values(), ids=BOOTS)
+def test_a_store_is_held_against_the_chain(rows: dict[bytes, Row | None], size: int, told: str | None) -> None:
+    found = anchor.contradiction(rows, CHOSEN, A, size, lambda _: ROOT)
+    assert found == told if told is None else re.search(told, found or "")
 
 
 def test_a_size_is_reached_by_so_many_accounts_and_no_single_one_can_claim_it() -> None:

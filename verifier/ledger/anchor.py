@@ -22,7 +22,7 @@ True
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -72,6 +72,19 @@ class Event:
     size: int
     root: bytes
     previous: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An anchor on the chain: `account` (20 bytes) had `transaction` (32 bytes) say `root` at `size` in `block`, whose
+    `time` is in Unix seconds."""
+
+    account: bytes
+    size: int
+    root: bytes
+    block: int
+    transaction: bytes
+    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,14 +214,36 @@ def _whole(word: bytes, what: str) -> int:
 # --- what is believed ---
 
 
-def agreed(histories: Mapping[bytes, Collection[tuple[int, bytes]]], valid: int) -> dict[tuple[int, bytes], int]:
-    """(size, root) -> how many accounts said it, of those that at least `valid` said. `histories` has what each chosen
-    account said, ever."""
-    said = Counter(pair for pairs in histories.values() for pair in set(pairs))
-    return {pair: count for pair, count in said.items() if count >= valid}
+def agreements(said: Iterable[Said], valid: int) -> list[tuple[Said, int]]:
+    """Of each root at each size, newest first: the anchor by which `valid` accounts had said it, or the latest where
+    fewer did; and how many did. Which accounts count was chosen before."""
+    together: dict[tuple[int, bytes], dict[bytes, Said]] = {}
+    for one in sorted(said, key=lambda one: one.block):
+        together.setdefault((one.size, one.root), {}).setdefault(one.account, one)
+    found = [(list(each.values()), len(each)) for each in together.values()]
+    return sorted(
+        ((each[min(valid, count) - 1], count) for each, count in found), key=lambda row: (-row[0].size, row[0].block)
+    )
 
 
 def reached(rows: Mapping[bytes, Row | None], valid: int) -> int:
     """The size that at least `valid` accounts have reached: each said it, or more; 0 if there is none."""
     sizes = sorted((row.size for row in rows.values() if row), reverse=True)
     return sizes[valid - 1] if len(sizes) >= valid else 0
+
+
+def contradiction(
+    rows: Mapping[bytes, Row | None], chosen: Chosen, own: bytes | None, size: int, root_at: Callable[[int], bytes]
+) -> str | None:
+    """Why a store that holds `size` leaves of this ledger is not the one that was anchored; None where the chain says
+    nothing against it. No single account can claim it but `own`, in which this machine itself wrote."""
+    mine = rows.get(own) if own is not None else None
+    known = max(reached(rows, chosen.valid), mine.size if mine else 0)
+    if known > size:
+        return f"the chain knows {known} leaves of this ledger, and this store holds {size}"
+    others = Counter((row.size, row.root) for row in rows.values() if row)
+    for (said, root), count in sorted(others.items()):
+        ours = mine is not None and (said, root) == (mine.size, mine.root)
+        if said <= size and (ours or count >= chosen.valid) and root != (held := root_at(said)):
+            return f"the chain has the root {root.hex()} at {said} leaves, and this store holds {held.hex()} there"
+    return None

@@ -1,0 +1,275 @@
+"""An Ethereum chain and the anchor contract on it, through web3: asked for what accounts said, and told our own.
+
+A chain is asked for its id and for the contract's code before anything else, every answer is decoded strictly
+(ledger/anchor), and a history must hang together; more cannot be seen from here: that the answers are the chain's is as
+sure as whoever gives them, so ask a node of your own. What is paid is capped here and not by what a chain quotes.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Self, TypeVar, cast
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_utils.exceptions import ValidationError
+from hexbytes import HexBytes
+from web3 import Web3
+from web3.exceptions import TransactionNotFound, Web3Exception, Web3RPCError
+from web3.types import BlockData, FilterParams, LogReceipt, TxParams
+
+from verifier.ledger import anchor
+from verifier.ledger.anchor import AnchorError, Chosen, Event, Row, Said, spell
+from verifier.node.keyfile import KeyFileError
+from verifier.node.rpc import TIMEOUT_S, ChainError, Lied, Rpc, Unreached, plain
+
+KEPT = 256
+"""Anchors of an account that are read, the newest."""
+STALE_S = 900
+"""A chain whose newest block is older has stopped, or its node has."""
+GAS_ANCHOR, GAS_DEPLOY = 90_000, 400_000
+"""Limits of a transaction: an account's first anchor takes about 71,000, each other about 35,000."""
+DEPTH, DEPTH_DEVELOPMENT = 64, 2
+"""Blocks on top of an anchor before it counts: on Ethereum two epochs, by when it is final."""
+GWEI = 10**9
+TIP, FEE = 3 * GWEI, 200 * GWEI
+"""The most that is paid for a unit of gas: to whoever makes the block, and in all. Dearer blocks are waited out."""
+RAISE = 1.25  # of both, for each try: a transaction is replaced only by one that pays at least a tenth more
+ETHER = 10**18
+
+T = TypeVar("T")
+
+
+class Poor(ChainError):
+    """The account cannot pay for an anchor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A transaction on its way: its hash, and when it was sent (seconds, monotonic)."""
+
+    transaction: bytes
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What one account said in one block, newest first, and the block of its anchor before, 0 for none."""
+
+    said: tuple[Said, ...]
+    previous: int
+
+
+class Chain:
+    """The chain and contract of a `Chosen`, asked at `url`. Every method raises ChainError. A context manager."""
+
+    def __init__(self, url: str, chosen: Chosen, whole_s: float = TIMEOUT_S) -> None:
+        self.chosen = chosen
+        self.rpc = Rpc(url, whole_s)
+        self._where = f"the chain at {self.rpc.host}"
+        self.web3 = Web3(self.rpc, middleware=[])  # none that asks more than it is told to, or believes a quote
+        self.contract = Web3.to_checksum_address(chosen.contract)
+        self._deep: dict[tuple[bytes, int], Block] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.rpc.__exit__()
+
+    def check(self, now: int | None = None) -> bool:
+        """Refuse any chain but the chosen one, and any contract but ours; with `now` (Unix seconds), also one that
+        stands still. Whether it is a chain that is thrown away."""
+        chosen, where = self.chosen, self._where
+        found = ask(self.rpc, "eth_chainId", lambda: self.web3.eth.chain_id)
+        if found != chosen.chain:
+            raise Lied(f"{where}: expected chain {chosen.chain}, as anchors.txt says, found {found}")
+        code = ask(self.rpc, "eth_getCode", lambda: self.web3.eth.get_code(self.contract))
+        if code != anchor.RUNTIME:
+            held = "another's code" if code else "no code"
+            raise Lied(f"{where}: expected the anchor contract at {spell(chosen.contract)}, found {held}")
+        development = thrown_away(self.web3, self.rpc)
+        if now is not None and not development and (age := now - self._time("latest")) > STALE_S:
+            raise Unreached(f"{where}: expected a block of the last {STALE_S // 60} minutes, found one {age} s old")
+        return development
+
+    def head(self) -> int:
+        """The number of the newest block."""
+        return ask(self.rpc, "eth_blockNumber", lambda: int(self.web3.eth.block_number))
+
+    def row(self, account: bytes) -> Row | None:
+        """What an account said last."""
+        call: TxParams = {"to": self.contract, "data": HexBytes(anchor.question(account))}
+        answer = ask(self.rpc, "eth_call", lambda: bytes(self.web3.eth.call(call)))
+        return strictly(self.rpc, lambda: anchor.decode_row(answer))
+
+    def rows(self) -> dict[bytes, Row | None]:
+        """What each chosen account said last."""
+        return {account: self.row(account) for _, account in self.chosen.accounts}
+
+    def said(self, account: bytes, head: int) -> list[Said]:
+        """What an account said, newest first, at most KEPT of it: followed from block to block, as each anchor names
+        the one before. What lies deep enough is not asked again."""
+        row = self.row(account)
+        found: list[Said] = []
+        number = row.block if row else 0
+        while number and len(found) < KEPT:
+            block = self._deep.get((account, number)) or self._block(account, number)
+            found += block.said
+            if head - number >= self.chosen.depth:
+                self._deep[account, number] = block
+            number = block.previous
+        if any(newer.size <= older.size for newer, older in pairwise(found)):
+            raise Lied(f"{self._where}: expected sizes that only grow, found {[one.size for one in found][:9]}")
+        if row and (found[0].size, found[0].root) != (row.size, row.root):
+            raise Unreached(f"{self._where} changed while it was read")
+        return found[:KEPT]
+
+    def _block(self, account: bytes, number: int) -> Block:
+        """What an account said in a block where it said something."""
+        topics, only = cast(Any, anchor.topics(account)), cast(Any, number)
+        wanted: FilterParams = {"address": self.contract, "topics": topics, "fromBlock": only, "toBlock": only}
+        logs = ask(self.rpc, "eth_getLogs", lambda: list(self.web3.eth.get_logs(wanted)))
+        moment = self._time(number)
+
+        def read() -> Block:
+            events = [_event(one, account) for one in logs]
+            said = tuple(Said(account, one.size, one.root, number, sent, moment) for one, sent in reversed(events))
+            return Block(said, events[0][0].previous)
+
+        if not logs:
+            raise Unreached(f"{self._where} changed while it was read")
+        found = strictly(self.rpc, read)
+        if found.previous >= number:
+            raise Lied(f"{self._where}: expected an anchor before block {number}, found {found.previous}")
+        return found
+
+    def _time(self, block: Any) -> int:
+        """The time of a block, in Unix seconds."""
+        found: BlockData = ask(self.rpc, "eth_getBlockByNumber", lambda: self.web3.eth.get_block(block))
+        return int(found["timestamp"])
+
+    # --- our own ---
+
+    def tell(self, account: LocalAccount, size: int, root: bytes, tries: int = 0) -> Sent:
+        """Send an anchor of our own; `tries` of the same before it, that wait to be replaced. It is on the chain when
+        `row` says so, and never on the word of this method."""
+        tx: TxParams = {"to": self.contract, "data": HexBytes(anchor.calldata(size, root)), "gas": GAS_ANCHOR}
+        return send(self.web3, self.rpc, account, tx, self.chosen.chain, tries)
+
+
+def deploy(url: str, account: LocalAccount, patience_s: float = 300.0) -> Chosen:
+    """Put the contract on the chain at `url`, and choose it with this account alone; raises ChainError."""
+    with Rpc(url) as rpc:
+        web3 = Web3(rpc, middleware=[])
+        chain = ask(rpc, "eth_chainId", lambda: int(web3.eth.chain_id))
+        depth = DEPTH_DEVELOPMENT if thrown_away(web3, rpc) else DEPTH
+        tx: TxParams = {"data": HexBytes(anchor.CREATION), "gas": GAS_DEPLOY}
+        sent = send(web3, rpc, account, tx, chain)
+        deadline = time.monotonic() + patience_s
+        while (address := _deployed(web3, rpc, sent.transaction)) is None:
+            if time.monotonic() > deadline:
+                told = f"expected {spell(sent.transaction)} in a block within {patience_s:.0f} s"
+                raise Unreached(f"the chain at {rpc.host}: {told}, found it waiting")
+            time.sleep(0.2)
+    chosen = Chosen(chain, address, depth, (("this-node", bytes.fromhex(account.address[2:])),), 1)
+    with Chain(url, chosen) as made:
+        made.check()
+    return chosen
+
+
+def send(web3: Web3, rpc: Rpc, account: LocalAccount, tx: TxParams, chain: int, tries: int = 0) -> Sent:
+    """Sign a transaction and send it, paying what the chain asks but no more than TIP and FEE; raises ChainError."""
+    where, name = f"the chain at {rpc.host}", account.address
+    base = ask(rpc, "eth_getBlockByNumber", lambda: int(web3.eth.get_block("latest")["baseFeePerGas"]))
+    tip = min(ask(rpc, "eth_maxPriorityFeePerGas", lambda: int(web3.eth.max_priority_fee)), TIP)
+    rise = RAISE**tries
+    most = int((2 * base + tip) * rise)
+    if base + tip > FEE or int(tip * rise) > FEE:
+        raise Unreached(f"{where} asks {(base + tip) / GWEI:.0f} gwei now, and no more than {FEE / GWEI:.0f} are paid")
+    most = min(most, FEE)
+    held = ask(rpc, "eth_getBalance", lambda: int(web3.eth.get_balance(name)))
+    if held < (needed := tx["gas"] * most):
+        told = f"expected {needed / ETHER:.6f} ether to be safe, found {held / ETHER:.6f}"
+        raise Poor(f"account {name.lower()} on chain {chain}: {told}; send it some")
+    nonce = ask(rpc, "eth_getTransactionCount", lambda: web3.eth.get_transaction_count(name, "latest"))
+    fees: TxParams = {"maxFeePerGas": cast(Any, most), "maxPriorityFeePerGas": cast(Any, min(int(tip * rise), most))}
+    whole: dict[str, Any] = {**tx, **fees, "chainId": chain, "nonce": nonce, "value": 0, "type": 2}
+    signed = account.sign_transaction(whole)
+    ask(rpc, "eth_sendRawTransaction", lambda: web3.eth.send_raw_transaction(signed.raw_transaction))
+    return Sent(bytes(signed.hash), time.monotonic())
+
+
+def thrown_away(web3: Web3, rpc: Rpc) -> bool:
+    """Whether a chain is one for development or tests."""
+    chain = ask(rpc, "eth_chainId", lambda: int(web3.eth.chain_id))
+    return anchor.throwaway(chain, ask(rpc, "web3_clientVersion", lambda: plain(web3.client_version)))
+
+
+def ask(rpc: Rpc, method: str, asked: Callable[[], T]) -> T:
+    """What web3 makes of an answer; raises Unreached where the node refuses, Lied where the answer has no sense."""
+    try:
+        return asked()
+    except Web3RPCError as refusal:
+        said = (refusal.rpc_response or {}).get("error", {})
+        told = plain(said.get("message") if isinstance(said, dict) else said)
+        raise Unreached(f"the chain at {rpc.host} refused {method}: {told}") from None
+    except (Web3Exception, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as fault:
+        raise Lied(f"the chain at {rpc.host} was asked {method}: its answer has no sense ({plain(fault)})") from None
+
+
+def strictly(rpc: Rpc, read: Callable[[], T]) -> T:
+    """What is decoded from an answer; raises Lied."""
+    try:
+        return read()
+    except AnchorError as fault:
+        raise Lied(f"the chain at {rpc.host}: {fault}") from None
+
+
+def load_account(path: Path) -> LocalAccount:
+    """The account whose key stands in a file: 64 hex digits, mode 0600. Raises KeyFileError, which shows none of it."""
+    try:
+        shared, text = path.stat().st_mode & 0o077, path.read_bytes()
+    except OSError as fault:
+        raise KeyFileError(f"{path}: expected the key of an account, found {fault.strerror}") from None
+    if shared:
+        raise KeyFileError(f"{path}: expected mode 0600, found it readable by others; chmod 600 it, or replace it")
+    try:
+        return cast(LocalAccount, Account.from_key(text.decode("ascii").strip()))
+    except (ValueError, ValidationError):
+        raise KeyFileError(f"{path}: expected the key of an account, 64 hex digits, found something else") from None
+
+
+def new_account(path: Path) -> LocalAccount:
+    """Make an account and keep its key, mode 0600; raises FileExistsError rather than overwrite one."""
+    account = cast(LocalAccount, Account.create())
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(f"{account.key.hex()}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return account
+
+
+def _event(entry: LogReceipt, account: bytes) -> tuple[Event, bytes]:
+    """An account's anchor and its transaction, from a log entry; raises AnchorError."""
+    event = anchor.decode_event([bytes(topic) for topic in entry["topics"]], bytes(entry["data"]))
+    if event.account != account:
+        raise AnchorError("account", expected=spell(account), found=spell(event.account))
+    return event, bytes(entry["transactionHash"])
+
+
+def _deployed(web3: Web3, rpc: Rpc, transaction: bytes) -> bytes | None:
+    """The address of the contract that a transaction made; None while it waits."""
+
+    def look() -> bytes | None:
+        try:
+            made = web3.eth.get_transaction_receipt(HexBytes(transaction))["contractAddress"]
+        except TransactionNotFound:
+            return None
+        return bytes.fromhex(cast(str, made)[2:])
+
+    return ask(rpc, "eth_getTransactionReceipt", look)

@@ -1,0 +1,93 @@
+"""A chain on this machine alone, for development: anvil, if `make chain` brought it or it stands on the PATH.
+
+Every start is another chain that begins empty, and nothing on it lasts: it shows how anchoring goes, and is no anchor.
+"""
+
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from verifier.process import Process
+from verifier.settings import ROOT
+
+PACKAGES = ROOT / "node_modules" / "@foundry-rs"
+WEI = 10**18
+
+
+def find_anvil() -> Path | None:
+    """The program, if there is one that runs here."""
+    installed = shutil.which("anvil")
+    places = [*PACKAGES.glob("anvil-*/bin/anvil"), *([Path(installed)] if installed else [])]
+    return next((place.absolute() for place in places if _runs(place)), None)
+
+
+def _runs(program: Path) -> bool:
+    try:
+        return subprocess.run([program, "--version"], capture_output=True, timeout=10, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+class LocalChain:
+    """Anvil on a port of this machine, a service of the supervisor or a context manager. With `block_s`, a block each
+    so many seconds, else one a transaction."""
+
+    name, bound_s, reloads, vital = "chain", 30.0, False, False
+
+    def __init__(self, program: Path, log: Path, block_s: int | None = None, port: int | None = None) -> None:
+        self.port = port or _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        argv = [str(program), "--host", "127.0.0.1", "--port", str(self.port), "--no-cors", "--accounts", "0"]
+        argv += ["--block-time", str(block_s)] if block_s else []
+        self.process = Process(self.name, argv, output=log)
+        self.start, self.alive, self.stop = self.process.start, self.process.alive, self.process.stop
+
+    def ready(self) -> bool:
+        """Whether it answers."""
+        try:
+            self.call("eth_chainId")
+        except (httpx.HTTPError, ValueError):
+            return False
+        return True
+
+    def death(self) -> str:
+        """How it ended."""
+        return f"{self.process.death()}; see {self.process.output}"
+
+    def __enter__(self) -> Self:
+        self.start()
+        deadline = time.monotonic() + self.bound_s
+        while not self.ready():
+            if not self.alive() or time.monotonic() > deadline:
+                self.stop()
+                raise OSError(self.death())
+            time.sleep(0.02)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def call(self, method: str, *params: object) -> object:
+        """What it answers to a method, its own ones too (anvil_setBalance, anvil_reorg ...); raises httpx.HTTPError, or
+        ValueError where it refuses."""
+        asked = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        told = httpx.post(self.url, json=asked, timeout=10, trust_env=False).json()
+        if "error" in told:
+            raise ValueError(told["error"]["message"])
+        return told["result"]
+
+    def give(self, account: str, ether: int = 1) -> None:
+        """Money for an account, out of nothing."""
+        self.call("anvil_setBalance", account, hex(ether * WEI))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
