@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-PURE = {"identity", "statements", "credentials", "ledger", "custody", "people", "state", "verdict"}
+PURE = {"identity", "statements", "credentials", "ledger", "custody", "people", "state", "verdict", "answers"}
 IMPURE = {"flask", "redis", "requests", "httpx", "cv2", "os", "time", "random", "secrets", "logging", "socket"}
 """What a pure room never imports: the time, salts and keys are arguments."""
 
@@ -27,6 +27,7 @@ ROOMS: dict[str, str] = {
     "state": "custody people statements identity",
     "verdict": "custody people credentials ledger statements identity",
     "labels": "identity",
+    "answers": "verdict state custody ledger statements identity",
     "vault": "",
     "store": "verdict.evidence state ledger statements identity",
     "node": "store vault state ledger statements",

@@ -12,6 +12,8 @@
     verdict/     PURE     what does it mean?                   evidence, trust, reasons, viewers (tables), judge
                                                                 with its findings and facts, several; beside (what
                                                                 is told and judges nothing)
+    answers/     PURE     was it answered truly?               conviction (the file), lies (the rules), convict,
+                                                                replay
     labels/               what is printed?                     symbol, label, box
     store/       REDIS    what is kept?                        layout (every key), log, projection, gather, anchors
     vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed

@@ -109,7 +109,7 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does."""
-        with _asked_wrongly():
+        with asked_wrongly():
             return super().parse_args(ctx, args)
 
 
@@ -120,7 +120,8 @@ class Usage(click.UsageError):
 
 
 @contextmanager
-def _asked_wrongly() -> Iterator[None]:
+def asked_wrongly() -> Iterator[None]:
+    """Whatever fails inside was asked wrongly."""
     try:
         yield
     except click.UsageError as fault:
@@ -155,7 +156,7 @@ def command(settings: Settings, url: str | None, trust_path: Path, as_json: bool
     """
     prefix = url or settings.base_url
     with Web(prefix) as web:
-        with _asked_wrongly():
+        with asked_wrongly():
             trust = trusts.decode(trust_path.read_text("utf-8"))
             auditor = Auditor(web, trust.policy, trust.genesis, trust.checkpoint)
         result = _run(auditor)

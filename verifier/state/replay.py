@@ -4,7 +4,7 @@ A reducer reads the projection through `read` and returns the names it sets; it 
 random number, so a rebuilt projection is the same bytes. `admit` says, before registration, what a statement would be.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -184,22 +184,18 @@ def _batch(statement: Statement, index: int, read: Read) -> Admission:
     name = ("batch", body.gtin, body.batch)
     if read(name) is not None:
         raise Refused("batch_exists", value=body.batch, expected="a batch not issued before", found="issued before")
-    day = datetime.fromtimestamp(statement.issued_at, UTC).date().isoformat()
-    record = BatchRecord(
-        index,
-        statement.id,
-        statement.kid,
-        member.member,
-        member.country,
-        day,
-        body.expiry,
-        body.k,
-        body.root,
-        body.manifest,
-    )
+    record = issued(statement, index, member)
     lots = [*_value(read, ("batches", body.gtin), []), body.batch][-MOST_LOTS:]
     changes: Changes = {name: encode_record(record), ("batches", body.gtin): cbor.encode(lots)}
     return Admission({**changes, **pack_keys.registered(statement, body, index, read)})
+
+
+def issued(statement: Statement, index: int, member: MemberRecord) -> BatchRecord:
+    """What is kept of the batch that `member` issued as leaf `index`."""
+    body = cast(Batch, body_of(statement))
+    day = datetime.fromtimestamp(statement.issued_at, UTC).date().isoformat()
+    who = (statement.id, statement.kid, member.member, member.country, day)
+    return BatchRecord(index, *who, body.expiry, body.k, body.root, body.manifest)
 
 
 def _recall(statement: Statement, index: int, read: Read) -> Admission:
@@ -299,6 +295,22 @@ def _pack(
         state = follow(history.custody(batch.issuer, steps).state, step)
         changes["state", *key] = bytes([STATES[state or "active"]])
     return decision
+
+
+def steps_recorded(
+    pack: Identity, batch: BatchRecord, events: Iterable[tuple[int, Statement, MemberRecord]]
+) -> bytes | None:
+    """The ("pack", ...) value that registered events, in ledger order, lead to, whatever other packs they name; None if
+    none of them is recorded of this pack."""
+    key = (pack.gtin or "", pack.batch or "", pack.serial or "")
+    known: Changes = {("batch", *key[:2]): encode_record(batch)}
+    for index, statement, member in events:
+        event = cast(Event, body_of(statement)).read()
+        step = step_of(event.biz_step, event.disposition, event.sensor)
+        if step is not None and step in RECORDED and key in [(one.gtin, one.batch, one.serial) for one in event.packs]:
+            to = (event.destination or "").removeprefix(MEMBER) if step == "ship" else None
+            _pack(statement, index, known.get, member, step, event.day, to, pack, known)
+    return known.get(("pack", *key))
 
 
 def _held(packs: tuple[Identity, ...], member: MemberRecord, read: Read) -> None:

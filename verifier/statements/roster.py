@@ -128,6 +128,18 @@ def signer(statement: Statement, index: int, directory: Directory) -> MemberReco
     return member
 
 
+def followed(kid: bytes, find: Callable[[bytes], KeyRecord | None]) -> list[KeyRecord]:
+    """A key's record and those of the keys that signed for it, and so on: what makes its signatures count."""
+    chain: dict[bytes, KeyRecord] = {}
+    front = [kid]
+    while front:
+        record = find(front.pop())
+        if record is not None and record.kid not in chain:
+            chain[record.kid] = record
+            front += record.by
+    return list(chain.values())
+
+
 def in_doubt(kid: bytes, index: int, directory: Directory) -> bool:
     """Whether leaf `index`, signed by this key, may be a thief's: the key was stolen by then, or one that enrolled it
     was when it did."""

@@ -26,7 +26,7 @@ from verifier.statements.answer import Answer
 from verifier.statements.envelope import Statement, kid_of, read
 from verifier.statements.genesis import Genesis
 from verifier.statements.kinds import body_of
-from verifier.statements.roster import KeyRecord
+from verifier.statements.roster import KeyRecord, followed
 from verifier.statements.serials import SerialProof
 from verifier.store import layout
 from verifier.store.answerers import Answerer, Answerers
@@ -249,7 +249,7 @@ class Gatherer:
             found = read_keys(self.client, front)
             records |= found
             front = {kid for record in found.values() for kid in record.by} - records.keys()
-        return {kid: tuple(one for link in _followed(kid, records) for one in link.statements) for kid in kids}
+        return {kid: tuple(one for link in followed(kid, records.get) for one in link.statements) for kid in kids}
 
     @staticmethod
     def _answer(identity: Identity, seen: _Snapshot, state: str, applies: list[bytes], now: int) -> Answer:
@@ -272,15 +272,3 @@ class Gatherer:
             return None
         path = tuple(tiles.consistency_path(since, note.size, self.log.tile))
         return Growth(since, tiles.root(since, self.log.tile), path)
-
-
-def _followed(kid: bytes, records: dict[bytes, KeyRecord]) -> list[KeyRecord]:
-    """A key's record and those of the keys that signed for it, and so on."""
-    chain: dict[bytes, KeyRecord] = {}
-    front = [kid]
-    while front:
-        record = records.get(front.pop())
-        if record is not None and record.kid not in chain:
-            chain[record.kid] = record
-            front += record.by
-    return list(chain.values())

@@ -146,7 +146,7 @@ def _believe(statements: tuple[Exhibit, ...], checkpoint: Checkpoint, genesis: b
     found = Believed()
     for exhibit in statements:
         try:
-            statement = _proven(exhibit, checkpoint, genesis)
+            statement = proven(exhibit, checkpoint, genesis)
             if statement.id in found.ids:
                 raise ValueError("an exhibit twice")
             found.ids.add(statement.id)
@@ -164,7 +164,7 @@ def _why(fault: ValueError) -> str:
     return WHY.get(fault.code, "broken_evidence") if isinstance(fault, Refused) else "broken_evidence"
 
 
-def _proven(exhibit: Exhibit, checkpoint: Checkpoint, genesis: bytes) -> Statement:
+def proven(exhibit: Exhibit, checkpoint: Checkpoint, genesis: bytes) -> Statement:
     """The statement of an exhibit that is the leaf it says; raises ValueError."""
     statement = read(exhibit.raw)
     if statement.raw != exhibit.raw:
