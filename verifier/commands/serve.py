@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from verifier.commands.lan import Lan
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - where phones reach us, when asked
+THREADS = 32
+"""Of a web worker. A registration waits for the disk most of its time: so many share one commit."""
 SOURCES = ("app.py", "verifier/**/*.*", "scanner/**/*.*")
 
 
@@ -92,7 +94,7 @@ def web(settings: Settings, lan: "Lan | None" = None) -> Child:
     that phones reach over https."""
     host, port = (EVERYWHERE, settings.lan_port) if lan else (settings.host, settings.port)
     argv = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--no-ws"]
-    argv += ["--workers", str(settings.workers), "--blocking-threads", "4", "--workers-kill-timeout", "5"]
+    argv += ["--workers", str(settings.workers), "--blocking-threads", str(THREADS), "--workers-kill-timeout", "5"]
     # Its one warning is a false alarm at a clean stop: two threads of its own race to reap the same worker.
     argv += ["--host", host, "--port", str(port), "--log-level", "error"]
     if lan:
