@@ -19,6 +19,7 @@ from verifier.store.redis import connect
 
 if TYPE_CHECKING:
     from counting import Counted
+    from golang import Elsewhere
     from house import House
     from served import Served
     from wide import Wide
@@ -57,6 +58,14 @@ def vectors() -> Path:
     if not (folder / "vectors").is_dir():
         pytest.skip(f"PROBATUM_VECTORS: expected a folder holding vectors/, found none at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> "Elsewhere":
+    """A witness, a log's client and a verifier that nobody here wrote, where Go can build them."""
+    from golang import build
+
+    return build(tmp_path_factory.mktemp("elsewhere"))
 
 
 @pytest.fixture(scope="session")
