@@ -31,12 +31,13 @@ ROOMS: dict[str, str] = {
     "vault": "",
     "store": "verdict.evidence state ledger statements identity",
     "node": "store vault state ledger statements",
+    "witness": "node ledger statements",
     "scanner": "verdict ledger identity",
     "web": "scanner node store vault labels verdict custody state ledger statements identity",
 }
 """Room -> the rooms it may import (a dot names one file of a room). All may import themselves."""
 
-LEAVES = frozenset({"verifier.settings", "verifier.process"})
+LEAVES = frozenset({"verifier.settings", "verifier.process", "verifier.files"})
 """Impure and of no room: they import nothing of ours; any room that is not pure may import them."""
 
 COMPOSERS = (

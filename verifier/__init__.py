@@ -19,6 +19,7 @@
     vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed
     node/        NETWORK  what do members tell each other?     queue, draft, laying, sequencer, lease, boot, auditor,
                                                                 ethereum (with rpc, local_chain)
+    witness/     HTTP     who else has seen it?                state, cosigning, forks, doors, server
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi,
                                                                 shelf (catalogues), deposited, in_force, ledger
                                                                 (of itself), chart
@@ -26,8 +27,9 @@
     samples/              files in the shape of public ones, all invented, to import
     demo.py               a small consortium to try everything on
 
-settings.py reads the environment and process.py keeps a child process: they know nothing of ours. Imports run one way
-(tests/test_architecture.py holds them): a pure room asks no clock, no disk, no network; their answers are arguments.
+settings.py reads the environment, process.py keeps a child process, files.py writes whole files: they know nothing of
+ours. Imports run one way (tests/test_architecture.py holds them): a pure room asks no clock, no disk, no network; their
+answers are arguments.
 
 The river: photo -> grey pixels -> symbols -> Identity -> gather -> Evidence -> judge -> Verdict -> page. Every value is
 frozen; between pixels and page only `gather` touches the world.

@@ -89,10 +89,12 @@ class Process:
         self._child.wait()
 
 
-def hold(folder: Path, patience_s: float = 1.5) -> int:
+def hold(
+    folder: Path, patience_s: float = 1.5, advice: str = "stop that one, or set PROBATUM_DATA to another folder"
+) -> int:
     """Lock `folder` for as long as the returned descriptor is open, here or in a child that inherited it (flock(2)).
 
-    A process that is just ending is given `patience_s`; then FolderTaken is raised.
+    A process that is just ending is given `patience_s`; then FolderTaken is raised, with the `advice`.
     """
     path = folder / "lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -107,8 +109,7 @@ def hold(folder: Path, patience_s: float = 1.5) -> int:
             holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(descriptor)
             raise FolderTaken(
-                f"{folder}: expected a folder nobody uses, found it held by process {holder}; "
-                "stop that one, or set PROBATUM_DATA to another folder"
+                f"{folder}: expected a folder nobody uses, found it held by process {holder}; {advice}"
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode("ascii"), 0)

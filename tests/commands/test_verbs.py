@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from served import Served
+from served import Served, free_port
 
 from verifier import labels
 from verifier.commands.entry import described
@@ -195,6 +195,9 @@ def test_the_readmes_commands_run_in_their_order(server: Served, tmp_path: Path)
     for line in COMMANDS:
         command = line.replace("CODE", shlex.quote(code)).replace(" ID ", f" {entry} ")
         command = command.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
+        if "--listen" in command:
+            stands_until_stopped(command.replace("8100", str(free_port())), tmp_path, server)
+            continue
         done = subprocess.run(  # noqa: S602 - the README's own lines, redirections and all
             command, shell=True, cwd=tmp_path, env=server.environment | {"PYTHONPATH": str(ROOT)},
             capture_output=True, timeout=60, check=False,
@@ -209,7 +212,19 @@ def test_the_readmes_commands_run_in_their_order(server: Served, tmp_path: Path)
     same = ("issue", "prove", "python -m scanner", "product", "say ship", "say receive")
     expected = dict.fromkeys(same, "genuine")
     after = ("recall", "import bdpm verifier/samples/bdpm", "import recalls verifier/samples/recalls.csv", "entry ID")
+    after += ("witness",)
     assert said == expected | {"say dispense": "dispensed"} | dict.fromkeys(after, "recall_patient")
+
+
+def stands_until_stopped(command: str, folder: Path, server: Served) -> None:
+    """A witness's command: it says how it is reached, and ends well when told to."""
+    environment = server.environment | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(shlex.split(command), cwd=folder, env=environment, stdout=subprocess.PIPE) as standing:
+        assert standing.stdout is not None
+        said = [standing.stdout.readline() for _ in range(2)]
+        standing.terminate()
+        assert standing.wait(30) == 0, said
+    assert said[1].startswith(b"witness hopital-saint-roch hopital-saint-roch+")
 
 
 def test_a_step_is_said_by_the_clock_of_the_place(server: Served) -> None:

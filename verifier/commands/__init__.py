@@ -14,6 +14,7 @@ from verifier.settings import SettingsError, from_env
 VERBS = {
     "serve": "Start Redis, the node and the web workers; stop all cleanly.",
     "node": "Run the one process that holds the log's key.",
+    "witness": "Cosign what a log shows, once it is kept.",
     "issue": "Issue a batch and draw its labels.",
     "say": "Say what a member does with packs: ship, receive, dispense ...",
     "product": "Register what a product is called, its leaflet and its picture.",
