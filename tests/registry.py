@@ -55,6 +55,7 @@ class Registry:
     def __init__(self, data: Path, client: redis.Redis) -> None:
         self.settings = Settings(data=data)
         self.client, self.now = client, NOW
+        self.told, self.stopping = list[str](), False
         demo.prepare(self.settings, NOW)  # not the true time: a long session would leave NOW too far behind it
         self.policy, self.mark = policy_of(data), data / "node" / "high-water"
         self.log_key = keys_of(data).log
@@ -68,7 +69,9 @@ class Registry:
         used = client or self.client
         held = lease.take(used, place)
         mark: Callable[[bytes], None] = lambda note: highwater.write(self.mark, note)  # noqa: E731
-        return Sequencer(used, self.policy, keys_of(self.settings.data), held, *self.sources, lambda: self.now, mark)
+        asked: tuple[Callable[[str], None], Callable[[], bool]] = self.told.append, lambda: self.stopping
+        keys = keys_of(self.settings.data)
+        return Sequencer(used, self.policy, keys, held, *self.sources, lambda: self.now, mark, *asked)
 
     def key(self, member: str) -> KeyFile:
         return load(self.settings.data / "keys" / f"{member}.key")

@@ -268,7 +268,8 @@ LIES = {
     "nothing": ("", "note: expected|signature line"),
     "no line": ("hello\n", "signature line: expected"),
     "a line cut short": (cosigned()[:-1], "note: expected"),
-    "another note": ("\n" + TEXT + "\n" + cosigned(), r"cosignature of w\.example"),
+    "another note": ("\n" + TEXT + "\n" + cosigned(), "answer: expected signature lines"),
+    "a longer text, truly signed": ("more\n\n" + cosigned(text=TEXT + "\nmore\n"), "answer: expected signature lines"),
 }
 
 

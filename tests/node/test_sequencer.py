@@ -137,8 +137,8 @@ def test_the_history_keeps_the_newest_notes_and_each_head_once(registry: Registr
     assert sequencer.log.history(1, 2) == notes_seen[1:3]
     assert sequencer.log.history(0, 0) == sequencer.log.history(4, 9) == []
     anew = notes_seen[0] + note.sign(sequencer.head.encode(), "w.example", bytes(32)).encode()
-    names = [layout.CHECKPOINT, layout.LAID, layout.HISTORY]
-    assert sequencer.lease.run(module._PUBLISH, names, [notes_seen[0], anew, b""]) == b"ok"
+    names = [layout.CHECKPOINT, layout.LAID, layout.HISTORY, layout.PENDING]
+    assert sequencer.lease.run(module._PUBLISH, names, [notes_seen[0], anew, b"", b""]) == b"ok"
     assert sequencer.log.history() == [anew, *notes_seen[1:]]
 
 

@@ -1,6 +1,7 @@
 """`node`: the one process that holds the log's key. It checks the store before it signs anything, then sequences."""
 
 import contextlib
+import functools
 import os
 import signal
 import time
@@ -11,11 +12,14 @@ import click
 import redis
 
 from verifier.commands.serve import inspect_store, say
+from verifier.ledger.encoding import LedgerError
 from verifier.node import boot, highwater, keyfile, lease
 from verifier.node.boot import Corrupt
+from verifier.node.cosigning import Stopped
 from verifier.node.keeping import Keeper
 from verifier.node.keyfile import KeyFileError
 from verifier.node.lease import LeaseLost
+from verifier.node.quorum import Disowned
 from verifier.node.sequencer import ClockBack, Keys, Sequencer
 from verifier.process import FolderTaken, hold
 from verifier.settings import Settings
@@ -30,8 +34,11 @@ LEASE_PATIENCE_S = 15.0
 """Longer than a lease: how long a node waits for one that a dead node left on another machine."""
 PAUSE_S = 0.2
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-REFUSALS = (StoreError, Corrupt, KeyFileError, LeaseLost, FolderTaken, VaultError, ClockBack, StatementError, OSError)
-"""Why a node does not start; each says in a sentence what is wrong and what to do."""
+REFUSALS = (
+    *(StoreError, Corrupt, KeyFileError, LeaseLost, FolderTaken, VaultError, ClockBack, StatementError, OSError),
+    *(LedgerError, Disowned),
+)
+"""Why a node does not start, or does not go on; each says in a sentence what is wrong and what to do."""
 
 
 @click.command(short_help="Sequence the log.")
@@ -82,16 +89,17 @@ def _sequence(
         size = boot.verify(client, policy, highwater.read(mark), lambda _: held.keep())
         found = openings_of(settings), manifests_of(data)
         _catch_up(client, size, *found, held)
-        sequencer = Sequencer(
-            client, policy, keys, held, *found, lambda: int(time.time()), lambda note: highwater.write(mark, note)
-        )
-        if size == 0:
-            _begin(sequencer, data / "genesis.cose")
-        keeper = Keeper(sequencer.log, deposit_folder(data), lambda: int(time.time()))
-        while not stopping():
-            sequencer.step(0.5)
-            if sequencer.idle and (gone := len(keeper.look(sequencer.head.size))):
-                say(f"node: removed {gone} deposit{'s' * (gone > 1)} that no statement refers to")
+        keep = functools.partial(highwater.write, mark)
+        told: tuple[Callable[[str], None], Callable[[], bool]] = (lambda what: say(f"node: {what}"), stopping)
+        sequencer = Sequencer(client, policy, keys, held, *found, lambda: int(time.time()), keep, *told)
+        with contextlib.closing(sequencer), contextlib.suppress(Stopped):
+            if size == 0:
+                _begin(sequencer, data / "genesis.cose")
+            keeper = Keeper(sequencer.log, deposit_folder(data), lambda: int(time.time()))
+            while not stopping():
+                sequencer.step(0.5)
+                if sequencer.idle and (gone := len(keeper.look(sequencer.head.size))):
+                    say(f"node: removed {gone} deposit{'s' * (gone > 1)} that no statement refers to")
     finally:
         with contextlib.suppress(redis.RedisError):  # gone: then it runs out, or is taken over from this place
             held.drop()
@@ -99,7 +107,7 @@ def _sequence(
 
 def _begin(sequencer: Sequencer, genesis: Path) -> None:
     (receipt,) = sequencer.register([genesis.read_bytes()])
-    if receipt.status != "registered":
+    if receipt.status not in ("registered", "known"):  # known: what was proposed before it was published
         told = f"{receipt.code}: expected {receipt.expected}, found {receipt.found}"
         raise Corrupt(f"{genesis} cannot be the first leaf ({told}); put back the file it was")
 

@@ -97,3 +97,9 @@ def cosigned(signed: bytes, policy: Policy) -> tuple[Cosignature, ...]:
     parsed = note.parse(signed)
     found = ((witness.name, cosignature.time_of(parsed, witness.key)) for witness in policy.witnesses)
     return tuple(Cosignature(name, time) for name, time in found if time)
+
+
+def quorum_time(signed: bytes, policy: Policy) -> int | None:
+    """When the policy's quorum had cosigned (POSIX seconds, by the witnesses' clocks); None without a quorum, or where
+    the policy asks for none. Raises NoteError."""
+    return policy.quorum_time({one.name: one.time for one in cosigned(signed, policy)})

@@ -152,7 +152,10 @@ def _grown(before: Checkpoint | None, new: Checkpoint, proof: Sequence[bytes]) -
 def accepted(signed: bytes, body: bytes, key: VerifierKey) -> str:
     """The newest line of a 200's body that is `key`'s cosignature of the note, newline included; lines of other keys
     are ignored. Raises LedgerError where one of `key` fails, bears no time, or there is none."""
-    answered = note.parse(note.parse(signed).text.encode() + b"\n" + body)
+    text = note.parse(signed).text
+    answered = note.parse(text.encode() + b"\n" + body)
+    if answered.text != text:  # an empty line in the body would make another text of it, which `key` may have signed
+        raise RequestError("answer", expected="signature lines", found=repr(body[:100]))
     time = cosignature.time_of(answered, key)
     if not time:  # "the cosignature MUST NOT omit the timestamp"
         found = "none" if time is None else "one without a time"

@@ -9,17 +9,25 @@ The commit, and what a crash at each step leaves (Redis answers each step only w
     2 keep       the bodies, which are hashed again as they come back.   Crash: orphans; content is named by its hash.
     3 grow       tiles and id runs, in memory.         Crash: nothing more.
     4 sign       the checkpoint, in memory.            Crash: nobody saw it.
+   4a propose    what 5 will write, kept as it is (node/pending), in one script that compares the old checkpoint and the
+                 lease's epoch.       Crash: nobody saw it; the next sequencer proposes exactly that, and no other tree.
+   4b cosign     witnesses are asked until a quorum has signed.      Crash: some have signed; as 4a.
     5 publish    tiles, ids, leaf numbers, projection, history and checkpoint, in one script that compares the old
-                 checkpoint and the lease's epoch.         Crash before: as 2. After: all of it stands, unacknowledged.
+                 checkpoint, the proposal and the lease's epoch.
+                                Crash before: as 2, or with witnesses 4b. After: all of it stands, unacknowledged.
     6 mark       the checkpoint, in a file outside the store.        Crash: the mark is behind, and put right at boot.
     7 answer     the doors are told.   Crash: the sender asks again and hears `known`, with the same leaf.
 
-With witnesses, their quorum stands between 4 and 5, and what they are asked to sign must be kept before they see it.
+Without witnesses (quorum none) there is no 4a and no 4b. While their quorum is missing nothing is taken from the queue
+and nothing is published; who loses the lease meanwhile publishes nothing. An unchanged head is cosigned anew about
+every minute, so that its time is fresh: 4b and 5 with nothing to write but the note, and nothing to keep before.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from typing import Literal
 
 import redis
 from msgspec.structs import replace
@@ -27,21 +35,27 @@ from msgspec.structs import replace
 from verifier.ledger import checkpoint as notes
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.merkle import EMPTY_ROOT
-from verifier.ledger.policy import Policy
-from verifier.node import queue
+from verifier.ledger.policy import NONE, Policy
+from verifier.node import pending, queue
+from verifier.node.boot import RESTORE, Corrupt
+from verifier.node.cosigners import Proposal
+from verifier.node.cosigning import Cosigning
 from verifier.node.draft import SKEW_S, Draft, Sources
-from verifier.node.laying import Aside, Layer, Waiting
+from verifier.node.laying import Aside, Layer, Note, Waiting
 from verifier.node.lease import GUARD, Lease, LeaseLost
 from verifier.node.packs import Packs
+from verifier.node.pending import Pending
 from verifier.node.queue import Receipt
 from verifier.state.replay import admit, batch_record, last_clock
 from verifier.statements import cbor
+from verifier.statements.batch import Batch
 from verifier.statements.clock import Clock
 from verifier.statements.envelope import Statement, read, sign
 from verifier.statements.errors import Refused
+from verifier.statements.kinds import body_of
 from verifier.store import layout
 from verifier.store.log import KEPT, LogStore
-from verifier.store.projection import Manifests, Openings, Overlay, laid_out, remove
+from verifier.store.projection import Manifests, Openings, Overlay, laid_out, lay_out_again, remove
 
 BATCH = 256
 CLOCK_AFTER_S = 60
@@ -50,18 +64,29 @@ _PUBLISH = (
     GUARD
     + f"""
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[3] then return 'checkpoint' end
+if redis.call('GETRANGE', KEYS[5], 0, 31) ~= ARGV[6] then return 'proposal' end
 local head = '^.-\\n\\n'
 if ARGV[3]:match(head) == ARGV[4]:match(head) then redis.call('LPOP', KEYS[4]) end
 redis.call('LPUSH', KEYS[4], ARGV[4])
 redis.call('LTRIM', KEYS[4], 0, {KEPT - 1})
-for i = 5, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 1]) end
+for i = 6, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 1]) end
+redis.call('DEL', KEYS[5])
 if ARGV[5] == '' then redis.call('DEL', KEYS[3]) else redis.call('SET', KEYS[3], ARGV[5]) end
 redis.call('SET', KEYS[2], ARGV[4])
 return 'ok'
 """
 )
 """In the history a head that is signed anew takes the place of its older note. That comes first: of all these writes it
-alone could be refused, and what stands before a refusal stays."""
+alone could be refused, and what stands before a refusal stays. A proposal is published as it was proposed, or not."""
+_PROPOSE = (
+    GUARD
+    + """
+if (redis.call('GET', KEYS[2]) or '') ~= ARGV[3] then return 'checkpoint' end
+if redis.call('EXISTS', KEYS[3]) == 1 then return 'proposal' end
+redis.call('SET', KEYS[3], ARGV[4])
+return 'ok'
+"""
+)
 
 
 class ClockBack(RuntimeError):
@@ -93,19 +118,27 @@ class Sequencer:
         manifests: Manifests,
         clock: Callable[[], int],
         mark: Callable[[bytes], None] = lambda _: None,
+        tell: Callable[[str], None] = lambda _: None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`clock` gives Unix seconds; `mark` keeps a published checkpoint outside the store (node/highwater). Raises
-        ClockBack, or what the store raises."""
+        """`clock` gives Unix seconds; `mark` keeps a published checkpoint outside the store (node/highwater); `tell`
+        is told when the quorum is lost and when it is back; who waits for it asks whether it is `stopping`. Raises
+        ClockBack, PolicyError, PendingError, or what the store raises."""
         self.client, self.policy, self.keys, self.lease = client, policy, keys, lease
-        self.clock, self.mark, self.log = clock, mark, LogStore(client)
+        self.clock, self.mark, self.tell, self.log = clock, mark, tell, LogStore(client)
         self._layer = Layer(lease, openings, manifests)
         self._aside = Aside(self._layer)
         self._sources = Sources(self.log, lease, self._layer, Packs(client, openings), clock)
         self.note = self.log.checkpoint()
-        self.head = notes.open(self.note, policy) if self.note else Checkpoint(policy.log.name, 0, EMPTY_ROOT)
-        self.timed_at = self._now()
-        self.untimed = self._last_is_untimed()
-        self._sweep()
+        # What this store published was believed when it was: its policy may have had other witnesses then.
+        self.head = notes.proposed(self.note, policy) if self.note else Checkpoint(policy.log.name, 0, EMPTY_ROOT)
+        self._witnesses = None
+        if policy.quorum != NONE:
+            self._witnesses = Cosigning(policy, self.head.size, lease, clock, tell, stopping)
+        self.untimed = False
+        self._time(self._last())
+        self._left = _kept(client)
+        self._begin()
         if self.note:
             mark(self.note)
 
@@ -113,10 +146,18 @@ class Sequencer:
         """Commit one batch of what waits (at most 256), or a clock that is due, and go on with a large batch that is
         laid out aside; the number of new leaves."""
         self.lease.keep()
+        self._finish()
         waiting = self._aside.take(queue.take(self.client, BATCH, 0 if self._aside else wait_s))
         leaves = self.commit(waiting) if waiting or self._due() else 0
+        if not leaves:
+            self._cosign_anew()
         ready = self._aside.go_on(self._admissible) if self._aside else None
         return leaves + self._commit_aside(ready) if ready else leaves
+
+    def close(self) -> None:
+        """Give back the connections to the witnesses."""
+        if self._witnesses is not None:
+            self._witnesses.close()
 
     @property
     def idle(self) -> bool:
@@ -151,6 +192,7 @@ class Sequencer:
     def register(self, raws: Sequence[bytes]) -> list[Receipt]:
         """Make leaves of statements, in this order, after a clock if the head waits for one; what became of each. On
         return all of it is published, durable and marked."""
+        self._finish()
         draft = Draft(self.client, self.head.size, self._sources)
         if self.untimed:
             self._clock(draft)
@@ -159,18 +201,24 @@ class Sequencer:
         news = len(draft.statements) > clocks
         if news or self._due():
             self._integrate(draft)
-            self.untimed, self.timed_at = news, max(self.clock(), self.timed_at)
+            self.untimed = news
         else:
             self.lease.renew()  # or what was read here may be another's, and so would be the answers
         return [replace(receipt, size=self.head.size) for receipt in receipts]
 
-    def _now(self) -> int:
-        """The machine's time, never before what the ledger says; a little slewing is forgiven."""
+    def _last(self) -> int:
+        """The ledger's last time; the machine's stands after it, but for a little slewing. Raises ClockBack."""
         now, (_, last) = self.clock(), last_clock(Overlay(self.client).read)
         if last - now > SKEW_S:
             told = f"expected a time after {_day(last)}, the ledger's last, found {_day(now)}"
             raise ClockBack(f"this machine's clock: {told}; set it, then start again")
-        return max(now, last)
+        return last
+
+    def _time(self, last: int) -> None:
+        """When the head was published, never before `last`: by its quorum's time where it has one, else now."""
+        at = notes.quorum_time(self.note, self.policy) if self.note else None
+        self.source: Literal["node", "quorum"] = "node" if at is None else "quorum"
+        self.timed_at = max(self.clock() if at is None else at, last)
 
     def _due(self) -> bool:
         return self.untimed and self.clock() - self.timed_at >= CLOCK_AFTER_S
@@ -194,7 +242,7 @@ class Sequencer:
 
     def _clock(self, draft: Draft) -> None:
         """Write when the previous checkpoint was published."""
-        body = Clock(size=self.head.size, root=self.head.root, time=self.timed_at, source="node")
+        body = Clock(size=self.head.size, root=self.head.root, time=self.timed_at, source=self.source)
         now = max(self.clock(), self.timed_at)
         clock = sign("clock", self.keys.member, body.subject(), now, body.encode(), self.keys.seed)
         try:
@@ -210,16 +258,82 @@ class Sequencer:
         self.log.bodies(ids)  # hashed again as Redis gives them back: a flipped bit must not become a leaf
         values, root = self.log.growth(self.head.size, ids)
         head = Checkpoint(self.head.origin, draft.next, root)
-        note = notes.sign(head, self.keys.log)
         values |= {layout.index(one): leaf.to_bytes(8, "big") for one, leaf in draft.leaves.items()}
         values |= draft.overlay.writes() | {layout.PROJECTED: head.size.to_bytes(8, "big")}
         laid = self._layer.without(draft.statements)
-        names = [layout.CHECKPOINT, layout.LAID, layout.HISTORY, *values]
-        args = [self.note or b"", note, cbor.encode(laid) if laid else b"", *values.values()]
-        if self.lease.run(_PUBLISH, names, args) != b"ok":
-            raise LeaseLost(f"checkpoint of {head.size} leaves: expected to follow {self.head.size}, found another")
+        proposed = Pending(notes.sign(head, self.keys.log), values, _encoded(laid))
+        if self._witnesses is not None:
+            told = self.lease.run(_PROPOSE, [layout.CHECKPOINT, layout.PENDING], [self.note or b"", proposed.encoded])
+            self._expect(told, head)
+        self._publish(proposed, head, proposed.name if self._witnesses else b"")
+        self._layer.notes = laid
+
+    def _publish(self, proposed: Pending, head: Checkpoint, name: bytes) -> None:
+        """Steps 4b to 6: once its quorum has cosigned. `name` is that of the proposal that is kept, if one is."""
+        note = proposed.note
+        if self._witnesses is not None:
+            note = self._witnesses.cosign(Proposal(note, head.size, partial(proposed.tile, self.log)))
+        self._write(note, head, proposed, name)
+        self._time(self.timed_at)
+
+    def _write(self, note: bytes, head: Checkpoint, proposed: Pending, name: bytes) -> None:
+        names = [layout.CHECKPOINT, layout.LAID, layout.HISTORY, layout.PENDING, *proposed.writes]
+        args = [self.note or b"", note, proposed.laid, name, *proposed.writes.values()]
+        self._expect(self.lease.run(_PUBLISH, names, args), head)
         self.mark(note)
-        self.head, self.note, self._layer.notes = head, note, laid
+        self.head, self.note = head, note
+
+    def _expect(self, told: bytes, head: Checkpoint) -> None:
+        if told != b"ok":
+            what = f"{told.decode()} of {head.size} leaves"
+            raise LeaseLost(f"{what}: expected to follow {self.head.size}, found another")
+
+    def _finish(self) -> None:
+        """Publish what a sequencer before this one proposed and did not publish: exactly that."""
+        if (left := self._left) is None:
+            return
+        try:
+            head = left.check(self.log, self.head, self.policy)
+        except (ValueError, LookupError) as fault:
+            raise Corrupt(f"what this store proposed last is damaged ({fault}); {RESTORE}") from fault
+        for statement in map(read, self.log.bodies(left.ids(self.head.size, head.size))):
+            self._lay_again(statement)
+        self._publish(left, head, left.name)
+        self._left = None
+        self._begin()
+
+    def _lay_again(self, statement: Statement) -> None:
+        """A batch that was proposed is laid out, unless the projection was made anew since."""
+        body = body_of(statement)
+        if isinstance(body, Batch) and not self.client.exists(layout.derived(("heap", body.gtin, body.batch))):
+            for sentence in lay_out_again(statement, body, self._layer.openings, self._layer.manifests, self.lease):
+                self.tell(f"its packs read unverified here: {sentence}")
+
+    def _begin(self) -> None:
+        """What follows from the published head, where nothing waits to be published before anything else."""
+        if self._left is None:
+            self.untimed = self._last_is_untimed()
+            self._sweep()
+
+    def _cosign_anew(self) -> None:
+        """Keep the time of an unchanged head fresh."""
+        if self._witnesses is None or self.note is None:
+            return
+        bare = partial(notes.sign, self.head, self.keys.log)
+        note = self._witnesses.anew(self.note, lambda: Proposal(bare(), self.head.size, self.log.tile))
+        if note is not None:
+            self._write(note, self.head, Pending(note, {}, _encoded(self._layer.notes)), b"")
+
+
+def _kept(client: redis.Redis) -> Pending | None:
+    try:
+        return pending.read(client)
+    except ValueError as fault:
+        raise Corrupt(f"what this store proposed last is damaged ({fault}); {RESTORE}") from fault
+
+
+def _encoded(laid: Sequence[Note]) -> bytes:
+    return cbor.encode(laid) if laid else b""
 
 
 def _day(moment: int) -> str:

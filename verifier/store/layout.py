@@ -9,6 +9,8 @@
                           place of its older note
 {log}:anchors             what a chain was seen to say (store/anchors): a report, which may be lost
 {log}:laid                CBOR [[gtin, batch, k], ...] of batches laid out by a commit that is not published yet
+{log}:pending             what is signed and not published yet: a proposal to the witnesses (node/pending)
+{log}:quorum              how the witnesses stand with the node, when that changed last (node/standing)
 s:...                     the projection: rebuilt from the above bit for bit (state/keys names it)
 s:{gtin:batch}:b:<u32>    a bucket: serials, a state byte each     s:{gtin:batch}:heap  its tree's hashes
 
@@ -22,6 +24,8 @@ PROJECTED = b"{log}:projected"
 LAID = b"{log}:laid"
 HISTORY = b"{log}:history"
 ANCHORS = b"{log}:anchors"
+PENDING = b"{log}:pending"
+QUORUM = b"{log}:quorum"
 QUEUE = b"{log}:queue"
 LEASE = b"{log}:lease"
 EPOCH = b"{log}:epoch"

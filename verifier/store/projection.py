@@ -167,7 +167,7 @@ def rebuild(
             statement = read(raw)
             overlay.apply(admit(statement, start + offset, overlay.read).changes)
             if isinstance(body := body_of(statement), Batch):
-                closed += _lay_out_again(statement, body, openings, manifests, writer)
+                closed += lay_out_again(statement, body, openings, manifests, writer)
             writer.keep()
         writer.put(overlay.writes())
         progress(start + len(ids))
@@ -175,10 +175,11 @@ def rebuild(
     return closed
 
 
-def _lay_out_again(
+def lay_out_again(
     statement: Statement, body: Batch, openings: Openings, manifests: Manifests, writer: Writer
 ) -> Iterator[str]:
-    """A member without the secret, or with a damaged manifest, restores everything but the buckets."""
+    """Lay out a batch that is a leaf; why not, if so: a member without the secret, or with a damaged manifest, restores
+    everything but the buckets."""
     try:
         opened = open_batch(statement.id, body, openings, manifests)
         if opened is None:

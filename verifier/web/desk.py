@@ -266,8 +266,10 @@ def trust_of(data: Path) -> Trust:
 
 
 def policy_of(data: Path) -> Policy:
-    """The log policy of a data folder."""
-    return parse_policy((data / "policy.txt").read_text("utf-8"))
+    """The log policy of a data folder; raises PolicyError, also where two of its quorums need not share a witness."""
+    policy = parse_policy((data / "policy.txt").read_bytes())
+    policy.require_overlap()
+    return policy
 
 
 def deposit_folder(data: Path) -> Path:

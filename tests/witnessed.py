@@ -1,0 +1,139 @@
+"""Witnesses of a registry's log, each a real HTTP server in this process, and how they may misbehave.
+
+They keep one checkpoint, answer with the codes of tlog-witness, and cosign by the registry's clock. What they are made
+to do otherwise is a function from the honest answer to another, so that each sin is one line in a test.
+"""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self, cast
+
+from registry import Registry
+
+from verifier.ledger import checkpoint as notes
+from verifier.ledger import cosignature, note, witnessing
+from verifier.ledger.checkpoint import Checkpoint
+from verifier.ledger.merkle import EMPTY_ROOT
+from verifier.ledger.note import COSIGNATURE, VerifierKey
+from verifier.ledger.policy import Group, Policy, Witness
+
+Answer = tuple[int, bytes]
+
+
+class HttpWitness:
+    """A witness named `name`; `twist` changes its answers, `before` is called with each request, in its thread."""
+
+    def __init__(self, registry: Registry, name: str, seed: int) -> None:
+        self.registry, self.name, self.seed = registry, name, bytes([seed]) * 32
+        self.log, self.stored = registry.policy.log, cast(bytes | None, None)
+        self.asked = 0
+        self.twist: Callable[[Answer], Answer] = lambda answer: answer
+        self.before: Callable[[], None] = lambda: None
+        self._lock = threading.Lock()
+        self._lines: list[socket.socket] = []
+        self._server: ThreadingHTTPServer | None = None
+        self.port = 0
+
+    def start(self) -> Self:
+        witness = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            wbufsize = -1
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                witness.before()
+                status, answer = witness.twist(witness.decide(body))
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(answer)))
+                if status == 302:
+                    self.send_header("Location", self.path)
+                self.end_headers()
+                self.wfile.write(answer)
+                self.wfile.flush()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:
+                pass  # the node hung up
+
+            def process_request(self, request: Any, client_address: Any) -> None:
+                witness._lines.append(request)
+                super().process_request(request, client_address)
+
+        self._server = Server(("127.0.0.1", self.port), Handler)
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Dead: nobody listens, and what was open is closed."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            for line in self._lines:
+                with contextlib.suppress(OSError):
+                    line.shutdown(socket.SHUT_RDWR)
+            self._server, self._lines = None, []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/w/"
+
+    @property
+    def key(self) -> VerifierKey:
+        return VerifierKey.of_seed(f"{self.name}.example", self.seed, COSIGNATURE)
+
+    @property
+    def head(self) -> Checkpoint:
+        """What it cosigned last."""
+        if self.stored is None:
+            return Checkpoint(self.log.name, 0, EMPTY_ROOT)
+        return notes.parse(note.parse(self.stored).text)
+
+    def decide(self, body: bytes) -> Answer:
+        """The answer that the specification owes."""
+        request = witnessing.parse(body)
+        with self._lock:
+            self.asked += 1
+            answer = witnessing.decide(request, self.stored, [self.log])
+            if answer.checkpoint is None:
+                return answer.status, answer.body
+            self.stored = request.checkpoint
+        return 200, self.sign(answer.checkpoint.encode())
+
+    def sign(self, text: str) -> bytes:
+        return cosignature.cosign(text, self.key.name, self.seed, self.registry.now).encode()
+
+
+class Witnesses:
+    """Witnesses w1, w2, ..., and a registry whose policy asks `k` of them. Use as a context manager."""
+
+    def __init__(self, registry: Registry, count: int = 3, k: int = 2) -> None:
+        self.registry = registry
+        self.all = [HttpWitness(registry, f"w{number}", 100 + number).start() for number in range(1, count + 1)]
+        registry.policy = self.policy(k)
+
+    def policy(self, k: int) -> Policy:
+        members = tuple(Witness(one.name, one.key, one.url) for one in self.all)
+        group = Group("hospitals", k, tuple(one.name for one in self.all))
+        return Policy(self.registry.policy.log, None, members, (group,), "hospitals")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self.all:
+            one.stop()
+
+
+__all__ = ["HttpWitness", "Witnesses"]
