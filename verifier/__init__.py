@@ -22,8 +22,8 @@
                                                                 ethereum (with rpc, local_chain)
     witness/     HTTP     who else has seen it?                state, cosigning, forks, doors, server
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi,
-                                                                shelf (catalogues), deposited, in_force, ledger
-                                                                (of itself), chart
+                                                                shelf (catalogues), anchored, deposited, in_force,
+                                                                ledger (of itself), chart
     commands/             the terminal, one verb a file
     samples/              files in the shape of public ones, all invented, to import
     demo.py               a small consortium to try everything on

@@ -18,7 +18,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.exceptions import ValidationError
 from hexbytes import HexBytes
 from web3 import Web3
-from web3.exceptions import TransactionNotFound, Web3Exception, Web3RPCError
+from web3.exceptions import ContractLogicError, TransactionNotFound, Web3Exception, Web3RPCError
 from web3.types import BlockData, FilterParams, LogReceipt, TxParams
 
 from verifier.ledger import anchor
@@ -156,8 +156,10 @@ class Chain:
 
     def tell(self, account: LocalAccount, size: int, root: bytes, tries: int = 0) -> Sent:
         """Send an anchor of our own; `tries` of the same before it, that wait to be replaced. It is on the chain when
-        `row` says so, and never on the word of this method."""
+        `row` says so, and never on the word of this method. One that the contract would refuse is not paid for."""
         tx: TxParams = {"to": self.contract, "data": HexBytes(anchor.calldata(size, root)), "gas": GAS_ANCHOR}
+        tried: TxParams = {**tx, "from": account.address}
+        ask(self.rpc, "eth_call", lambda: self.web3.eth.call(tried))
         return send(self.web3, self.rpc, account, tx, self.chosen.chain, tries)
 
 
@@ -213,6 +215,8 @@ def ask(rpc: Rpc, method: str, asked: Callable[[], T]) -> T:
     """What web3 makes of an answer; raises Unreached where the node refuses, Lied where the answer has no sense."""
     try:
         return asked()
+    except ContractLogicError as refusal:
+        raise Unreached(f"the contract on the chain at {rpc.host} would refuse: {plain(refusal.message)}") from None
     except Web3RPCError as refusal:
         said = (refusal.rpc_response or {}).get("error", {})
         told = plain(said.get("message") if isinstance(said, dict) else said)

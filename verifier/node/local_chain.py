@@ -73,17 +73,27 @@ class LocalChain:
         self.stop()
 
     def call(self, method: str, *params: object) -> object:
-        """What it answers to a method, its own ones too (anvil_setBalance, anvil_reorg ...); raises httpx.HTTPError, or
-        ValueError where it refuses."""
-        asked = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        told = httpx.post(self.url, json=asked, timeout=10, trust_env=False).json()
-        if "error" in told:
-            raise ValueError(told["error"]["message"])
-        return told["result"]
+        """As `call`."""
+        return call(self.url, method, *params)
 
-    def give(self, account: str, ether: int = 1) -> None:
-        """Money for an account, out of nothing."""
-        self.call("anvil_setBalance", account, hex(ether * WEI))
+    def give(self, account: str) -> None:
+        """As `give`."""
+        give(self.url, account)
+
+
+def call(url: str, method: str, *params: object) -> object:
+    """What such a chain answers to a method, its own ones too (anvil_setBalance, anvil_reorg ...); raises
+    httpx.HTTPError, or ValueError where it refuses."""
+    asked = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    told = httpx.post(url, json=asked, timeout=10, trust_env=False).json()
+    if "error" in told:
+        raise ValueError(told["error"]["message"])
+    return told["result"]
+
+
+def give(url: str, account: str) -> None:
+    """An ether for an account, out of nothing."""
+    call(url, "anvil_setBalance", account, hex(WEI))
 
 
 def _free_port() -> int:

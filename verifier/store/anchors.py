@@ -11,7 +11,8 @@ import redis
 
 from verifier.store import layout
 
-KEPT = 256
+KEPT = 32
+"""The newest: they are written again as the chain grows."""
 
 
 @dataclass(frozen=True, slots=True)

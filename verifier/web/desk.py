@@ -34,6 +34,7 @@ from verifier.verdict.judge import Question, judge
 from verifier.verdict.trust import Trust
 from verifier.verdict.verdict import Verdict, to_json
 from verifier.verdict.viewers import PATIENT
+from verifier.web.anchored import Anchored
 from verifier.web.limits import Counted, Limits, Unlimited
 from verifier.web.problem import Problem, of
 from verifier.web.shelf import Shelf
@@ -64,6 +65,7 @@ class Desk:
         self.settings, self.client, self.clock = settings, client, clock
         self.vault = Vault.open(settings.data / "vault", settings.vault_key)
         self.limits: Limits = Unlimited() if settings.limits in (None, "off") else Counted(settings.limits, clock)
+        self.anchored = Anchored(client, clock)
         self._remembered = lru_cache(maxsize=1024)(self._secret)
 
     @cached_property
@@ -179,7 +181,7 @@ class Desk:
                 return to_json(self._miss(seen, self.clock(), asker.viewer), lang)
 
             def judge_one(one: Sighting) -> dict[str, Any]:
-                return to_json(self.check(one, asker), lang)
+                return self.json(self.check(one, asker), lang)
 
             return check_each(seen, judge_one, self.clock(), lang, asker.viewer)
 
@@ -189,7 +191,14 @@ class Desk:
             seen = self.sight_text(text, symbology)
             if symbology is None:
                 refuse_damage(text, self.settings.hosts, seen.identity if isinstance(seen, Sighting) else None)
-            return to_json(self.check(seen, asker), lang)
+            return self.json(self.check(seen, asker), lang)
+
+    def json(self, verdict: Verdict, lang: str) -> dict[str, Any]:
+        """The JSON of a verdict, with what a chain is reported to say of its ledger."""
+        fields = to_json(verdict, lang)
+        if verdict.ledger is not None:
+            fields["ledger"] |= self.anchored.beside(verdict.ledger.size)
+        return fields
 
     def demo(self) -> list[dict[str, Any]]:
         """The demo images, in order, each with what a patient is told; `outcome` is None where nothing is read. `also`:

@@ -66,16 +66,33 @@ class Stop(Shape, frozen=True):
     gap_before: bool
 
 
+class OnChain(Shape, frozen=True):
+    """What a chain (its EIP-155 id) was seen to say of the ledger: its `root` at `size`, since `block`, under `depth`
+    more when last seen; so many `accounts` agree. Reported by this server; ask the chain yourself."""
+
+    size: Size
+    root: Base64Root
+    chain: Size
+    contract: Annotated[str, Meta(pattern="^0x[0-9a-f]{40}$")]
+    transaction: Annotated[str, Meta(pattern="^0x[0-9a-f]{64}$")]
+    block: Size
+    depth: Size
+    time: Instant
+    accounts: Size
+
+
 class Ledger(Shape, frozen=True):
-    """What stands behind the verdict: the batch's leaf, the checkpoint, who answered."""
+    """What stands behind the verdict: the batch's leaf, the checkpoint, who answered. `anchor` is reported beside it
+    and judged by nobody; what stands on a `development_chain` is anchored nowhere."""
 
     index: Size | None
     size: Size
     root: Base64Root
     witnesses: Size
-    anchor: None
+    anchor: OnChain | None
     policy: str
     answered_by: str | None
+    development_chain: OnChain | UnsetType = UNSET
 
 
 class Information(Shape, frozen=True):

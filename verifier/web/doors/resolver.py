@@ -23,7 +23,6 @@ from verifier.statements.envelope import read
 from verifier.statements.genesis import Genesis
 from verifier.statements.kinds import body_of
 from verifier.statements.product import Product
-from verifier.verdict.verdict import to_json
 from verifier.web import links
 from verifier.web.doors.api import desk, no_store
 from verifier.web.in_force import signed_product
@@ -151,7 +150,7 @@ def _wanted() -> str:
 
 
 def _verdict(identity: Identity) -> Response:
-    verdict = to_json(desk().check(Sighting(identity, None)), language())
+    verdict = desk().json(desk().check(Sighting(identity, None)), language())
     if _wanted() == JSON:
         return no_store(verdict)
     return finish(make_response(verdict_page(verdict, typed(identity))))
