@@ -1,9 +1,14 @@
 """A witness's decisions: each sentence of tlog-witness that says MUST, as a test that quotes it."""
 
+import json
+from base64 import b64decode
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conformance.sets import merkle as merkle_rows
 from verifier.ledger import checkpoint, cosignature, note, tiles, witnessing
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.encoding import LedgerError
@@ -125,6 +130,24 @@ def test_the_proof_must_be_empty_if_the_old_size_is_zero(size: int, stored: int 
     assert decided(asks(0, size, ()), stored).status == 200
     for path in ((LEAVES[0],), (EMPTY_ROOT,), (bytes(32),) * 63):
         assert decided(asks(0, size, path), stored).status == 422
+
+
+@pytest.mark.interop
+def test_public_rows_that_begin_at_size_0_are_decided_by_the_witness(vectors: Path) -> None:
+    """The verifier refuses them all. Here an empty proof from 0 is the one thing right with them: what is malformed is
+    400, another proof 422, and with the true roots the same request is a log's first checkpoint."""
+    rows = [json.loads(path.read_bytes()) for path in sorted((vectors / "vectors/merkle/consistency").rglob("*.json"))]
+    rows = [row for row in rows if row["size1"] == 0]
+    assert len(rows) >= 3
+    for row in rows:
+        request = merkle_rows.request(row)
+        whole = len(b64decode(row["root2"])) == 32
+        expected = 400 if not whole else 422 if request.proof else 200
+        assert witnessing.decide(request, None, [KEY]).status == expected, row["desc"]
+        assert row["wantErr"]
+        with pytest.raises(LedgerError):
+            merkle_rows.consistency(row)
+        assert decided(AddCheckpoint(0, (), signed(row["size2"]))).status == 200
 
 
 def test_a_checkpoint_of_size_zero_must_have_the_root_of_the_empty_tree_else_422() -> None:

@@ -22,7 +22,7 @@ from verifier.ledger import cosignature, note
 from verifier.ledger.cosignature import Cosignature
 from verifier.ledger.encoding import HASH_BYTES, MAX_SIZE, decode_decimal, decode_hash, encode_base64
 from verifier.ledger.merkle import EMPTY_ROOT
-from verifier.ledger.note import NoteError
+from verifier.ledger.note import Note, NoteError
 from verifier.ledger.policy import Policy
 
 ROOT_OF_NONE = "root at size 0"  # what a false root of the empty tree is told as: a witness answers it by 422
@@ -71,8 +71,9 @@ def open(signed: bytes, policy: Policy) -> Checkpoint:
     """The checkpoint of a signed note, if the policy believes it: signed by its log, which it names, and cosigned by
     the policy's quorum. Else NoteError, also where any signature of a key of the policy fails. Memoised by the note's
     bytes."""
-    checkpoint = proposed(signed, policy)
-    names = [one.name for one in cosigned(signed, policy)]
+    parsed = note.parse(signed)
+    checkpoint = _proposed(parsed, policy)
+    names = [one.name for one in _cosigned(parsed, policy)]
     if not policy.satisfied(names):
         found = f"cosignatures by {', '.join(names)}" if names else "no cosignature of its witnesses"
         raise NoteError("cosignatures", expected=f"the quorum {policy.quorum}", found=found[:200])
@@ -82,7 +83,17 @@ def open(signed: bytes, policy: Policy) -> Checkpoint:
 def proposed(signed: bytes, policy: Policy) -> Checkpoint:
     """The checkpoint of a note that a log of the policy signed, cosigned or not: what a node asks witnesses to sign.
     Never enough for a verdict. Raises NoteError."""
-    parsed = note.parse(signed)
+    return _proposed(note.parse(signed), policy)
+
+
+def cosigned(signed: bytes, policy: Policy) -> tuple[Cosignature, ...]:
+    """The cosignatures by the policy's witnesses, under the names that the policy gives them, in its order; others are
+    ignored, and so are those that bear no time: they do not say that this is the largest tree seen. Raises NoteError
+    where one of a witness's fails."""
+    return _cosigned(note.parse(signed), policy)
+
+
+def _proposed(parsed: Note, policy: Policy) -> Checkpoint:
     logs = note.verify(parsed, [log.key for log in policy.logs], cosignature.holds)
     checkpoint = parse(parsed.text)
     if checkpoint.origin not in (names := [key.name for key in logs]):
@@ -90,11 +101,7 @@ def proposed(signed: bytes, policy: Policy) -> Checkpoint:
     return checkpoint
 
 
-def cosigned(signed: bytes, policy: Policy) -> tuple[Cosignature, ...]:
-    """The cosignatures by the policy's witnesses, under the names that the policy gives them, in its order; others are
-    ignored, and so are those that bear no time: they do not say that this is the largest tree seen. Raises NoteError
-    where one of a witness's fails."""
-    parsed = note.parse(signed)
+def _cosigned(parsed: Note, policy: Policy) -> tuple[Cosignature, ...]:
     found = ((witness.name, cosignature.time_of(parsed, witness.key)) for witness in policy.witnesses)
     return tuple(Cosignature(name, time) for name, time in found if time)
 
