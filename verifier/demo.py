@@ -31,9 +31,12 @@ from verifier.commands.product import portrait, register
 from verifier.commands.say import epcis
 from verifier.identity import Identity
 from verifier.labels.symbol import png
+from verifier.ledger import checkpoint as notes
+from verifier.ledger.checkpoint import Checkpoint
+from verifier.ledger.merkle import EMPTY_ROOT
 from verifier.ledger.note import VerifierKey
 from verifier.ledger.policy import Policy
-from verifier.node import keyfile
+from verifier.node import highwater, keyfile
 from verifier.node.keyfile import KeyFile
 from verifier.settings import Settings
 from verifier.statements import numbering
@@ -166,6 +169,7 @@ def prepare(settings: Settings, moment: int | None = None) -> None:
         keyfile.load_or_create(data / "keys" / f"{name}.key", AUBRAC)
     keyring = {f"{member}.key": prefixes for member, _, _, _, prefixes in MEMBERS if prefixes}
     (data / "keys" / "keyring.json").write_text(json.dumps(keyring, indent=2) + "\n", "utf-8")
+    highwater.write(node / "high-water", notes.sign(Checkpoint(ORIGIN, 0, EMPTY_ROOT), log.seed))
     verifier_key = VerifierKey.of_public(ORIGIN, log.public)
     (data / "policy.txt").write_text(str(Policy(verifier_key)), "utf-8")
     genesis = Genesis(

@@ -12,6 +12,7 @@ import redis
 from registry import Registry
 
 from verifier.commands import node
+from verifier.ledger import checkpoint as notes
 from verifier.node import lease
 from verifier.node.boot import Corrupt
 from verifier.node.lease import LeaseLost
@@ -38,14 +39,14 @@ def run(registry: Registry, number: int = 2) -> None:
 def test_it_begins_with_the_genesis_and_gives_its_lease_back(registry: Registry) -> None:
     run(registry)
     assert registry.sequencer(place=None).head.size == 1
-    assert registry.mark.exists()
+    assert notes.open(registry.mark.read_bytes(), registry.policy).size == 1
 
 
 def test_a_genesis_that_is_none_is_refused(registry: Registry) -> None:
     (registry.settings.data / "genesis.cose").write_bytes(registry.product())
     with pytest.raises(Corrupt, match=r"genesis.cose cannot be the first leaf \(.*\); put back the file it was"):
         run(registry)
-    assert not registry.mark.exists()
+    assert notes.open(registry.mark.read_bytes(), registry.policy).size == 0
     assert registry.client.exists(layout.CHECKPOINT) == 0
 
 

@@ -5,8 +5,8 @@ import os
 import click
 import redis
 
-from verifier.commands.node import hold_node, manifests_of, openings_of
-from verifier.node import boot, highwater, lease
+from verifier.commands.node import hold_node, manifests_of, mark_of, openings_of
+from verifier.node import boot, lease
 from verifier.node.boot import Corrupt
 from verifier.node.lease import LeaseLost
 from verifier.process import FolderTaken
@@ -53,8 +53,7 @@ def replay(settings: Settings, url: str) -> None:
 
 
 def _replay(settings: Settings, client: redis.Redis, held: lease.Lease) -> None:
-    mark = highwater.read(settings.data / "node" / "high-water")
-    size = boot.verify(client, policy_of(settings.data), mark, lambda _: held.keep())
+    size = boot.verify(client, policy_of(settings.data), mark_of(settings.data), lambda _: held.keep())
     if not size:
         raise click.ClickException("expected a published ledger, found an empty store")
     before = digest(client)

@@ -142,6 +142,23 @@ def root(size: int, read: ReadTile) -> bytes:
     return _Tree(size, read).edge(size) if size else EMPTY_ROOT
 
 
+def leads_up(tile: Tile, content: bytes, size: int, expected: bytes, read: ReadTile) -> bool:
+    """Whether these hashes of a tile of level 0 lead to what is stored above it, or, where it is partial, to the
+    `expected` root of `size` leaves: where a leaf and its tile disagree, this says which of them is wrong."""
+    if tile.width == WIDTH:
+        above = read(1, tile.number >> HEIGHT, width_of(1, tile.number >> HEIGHT, size))
+        at = tile.number % WIDTH * HASH_BYTES
+        return _halve(_layers(content)[-1]) == above[at : at + HASH_BYTES]
+
+    def edge(level: int, number: int, width: int) -> bytes:
+        return content if level == 0 else read(level, number, width)
+
+    try:
+        return root(size, edge) == expected
+    except TileError:
+        return False
+
+
 def inclusion_path(index: int, size: int, read: ReadTile) -> tuple[bytes, ...]:
     """The path from leaf `index` to the root of `size` leaves (RFC 9162 2.1.3.1), leaf's sibling first.
 

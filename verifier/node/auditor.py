@@ -15,7 +15,7 @@ from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.encoding import HASH_BYTES
-from verifier.ledger.merkle import EMPTY_ROOT, leaf_hash, tree_root
+from verifier.ledger.merkle import EMPTY_ROOT, leaf_hash
 from verifier.ledger.note import MAX_BYTES as NOTE_BYTES
 from verifier.ledger.policy import Policy
 from verifier.ledger.tiles import WIDTH, Tile
@@ -146,17 +146,11 @@ class Auditor:
 
     def _proved(self, tile: Tile, served: bytes) -> bool:
         """Whether what is served above leads from these leaf hashes to what was signed."""
-        head = self.report
-        if tile.width == WIDTH:
-            parent = Tile(1, tile.number >> 8, tiles.width_of(1, tile.number >> 8, head.size))
-            at = tile.number % WIDTH * HASH_BYTES
-            hashes = [served[i : i + HASH_BYTES] for i in range(0, len(served), HASH_BYTES)]
-            return tree_root(hashes) == self._content(parent)[at : at + HASH_BYTES]
 
-        def edge(level: int, number: int, width: int) -> bytes:
-            return served if level == 0 else self._content(Tile(level, number, width))
+        def read(level: int, number: int, width: int) -> bytes:
+            return self._content(Tile(level, number, width))
 
-        return tiles.root(head.size, edge) == head.root
+        return tiles.leads_up(tile, served, self.report.size, self.report.root, read)
 
     def _same_tile(self, level: int, number: int, content: bytes) -> None:
         if level:  # those of level 0 were compared with the ids

@@ -5,18 +5,17 @@ then the last checkpoint published from this machine (node/highwater) is what a 
 """
 
 from collections.abc import Callable
+from typing import cast
 
 import redis
 
 from verifier.ledger import checkpoint as notes
-from verifier.ledger import tiles
 from verifier.ledger.checkpoint import Checkpoint
-from verifier.ledger.merkle import leaf_hash
 from verifier.ledger.policy import Policy
+from verifier.node.rehash import Hear, Mark, walk
 from verifier.store import layout
 from verifier.store.log import LogStore
 
-RUN = 4096
 RESTORE = "restore the newest copy of the store, or another member's"
 
 
@@ -27,25 +26,51 @@ class Corrupt(RuntimeError):
 def verify(
     client: redis.Redis, policy: Policy, mark: bytes | None = None, progress: Callable[[int], None] = lambda _: None
 ) -> int:
+    """The size of the published ledger, once `examine` finds nothing wrong. Raises Corrupt."""
+    head = examine(client, policy, mark, progress)
+    return head.size if head else 0
+
+
+def examine(
+    client: redis.Redis,
+    policy: Policy,
+    mark: bytes | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+    hear: Hear = lambda *_: None,
+) -> Checkpoint | None:
     """Hash every id and body again, compare leaf numbers, tiles, the signed checkpoint and `mark`, the last one known
-    to be published; the size. `progress` gets the leaves done, every 4096. Raises Corrupt."""
-    log = LogStore(client)
-    note = log.checkpoint()
+    to be published; the checkpoint, None before the first. `progress` gets the leaves done, every 2048, and `hear` the
+    first leaf and the statements of each such run. Raises Corrupt."""
+    note = LogStore(client).checkpoint()
     try:
-        before = notes.open(mark, policy) if mark else None
+        before = signed(mark, policy) if mark else None
     except ValueError as fault:
         told = f"the checkpoint in node/high-water is not this log's ({fault}); put back the file, or the log's key"
         raise Corrupt(told) from fault
     try:
-        head = notes.open(note, policy) if note else None
+        head = signed(note, policy) if note else None
         if head is None and client.exists(layout.PROJECTED, layout.entries(0)):
             raise LookupError("expected a checkpoint, found leaves without one")
         _not_behind(head, before)
-        if head is not None:
-            _compare(log, head, before, progress)
+        marks = [*([Mark("node/high-water", before)] if before else []), *_history(client, policy)]
+        for done in walk(client, head, marks, hear) if head else ():
+            progress(done)
     except (ValueError, LookupError) as fault:
         raise Corrupt(f"the ledger in this store is damaged, or not this log's ({fault}); {RESTORE}") from fault
-    return head.size if head else 0
+    return head
+
+
+def signed(note: bytes, policy: Policy) -> Checkpoint:
+    """The checkpoint of a note that this log signed, each known witness's signature on it holding: what a node knows of
+    its own. Whether they were enough is asked by whoever believes it. Raises NoteError."""
+    notes.cosigned(note, policy)
+    return notes.proposed(note, policy)
+
+
+def _history(client: redis.Redis, policy: Policy) -> list[Mark]:
+    """The notes that were published before, as far as they are kept."""
+    kept = cast(list[bytes], client.lrange(layout.HISTORY, 0, -1))
+    return [Mark(f"note {number} of the history", signed(note, policy)) for number, note in enumerate(kept)]
 
 
 def _not_behind(head: Checkpoint | None, before: Checkpoint | None) -> None:
@@ -55,38 +80,3 @@ def _not_behind(head: Checkpoint | None, before: Checkpoint | None) -> None:
             f"this store holds {size} leaves, and {before.size} were published from this machine: it was emptied, "
             f"rolled back or exchanged; {RESTORE}, or begin another ledger in another PROBATUM_DATA"
         )
-
-
-def _compare(log: LogStore, head: Checkpoint, before: Checkpoint | None, progress: Callable[[int], None]) -> None:
-    """Grow the tree again from the ids, and hold it against everything that is stored of it."""
-    grown: dict[tuple[int, int], bytes] = {}
-    root = tiles.root(0, log.tile)
-
-    def so_far(level: int, number: int, width: int) -> bytes:
-        return grown[level, number][: width * 32]
-
-    for start in range(0, head.size, RUN):
-        ids = log.ids(start, min(start + RUN, head.size))
-        _numbered(log, start, ids)
-        log.bodies(ids)
-        news, root = tiles.grow(start, [leaf_hash(i) for i in ids], so_far)
-        grown |= news
-        progress(start + len(ids))
-    _same("root", head, root)
-    if before is not None:
-        _same("root in node/high-water", before, tiles.root(before.size, so_far))
-    for (level, number), value in grown.items():
-        if log.tile(level, number, len(value) // 32) != value:
-            raise LookupError(f"tile {level}/{number}: expected the hashes of its leaves, found others")
-
-
-def _numbered(log: LogStore, start: int, ids: list[bytes]) -> None:
-    for number, found in enumerate(log.indexes(ids), start):
-        if found != number:
-            raise LookupError(f"statement {ids[number - start].hex()}: expected leaf {number}, found {found}")
-
-
-def _same(what: str, expected: Checkpoint, found: bytes) -> None:
-    if expected.root != found:
-        told = f"{expected.root.hex()} at {expected.size} leaves, found {found.hex()}"
-        raise LookupError(f"{what}: expected {told}")

@@ -2,6 +2,7 @@
 
 A store that holds less, or something else, was emptied, restored from a copy or exchanged. Going on from there would
 sign a second ledger in the name of the first, so the node starts only on a store that holds this checkpoint's leaves.
+The file is made with the log's key, over no leaves: that it is gone is refused like a store that is.
 
     write <file>.part, fsync     crash: the old mark stands, and the store holds more than it says: no harm
     rename                       crash: one or the other
@@ -13,7 +14,7 @@ from pathlib import Path
 
 
 def read(path: Path) -> bytes | None:
-    """The last checkpoint published from this machine, a signed note; None before the first."""
+    """The last checkpoint published from this machine, a signed note; None where there is no file."""
     return path.read_bytes() if path.exists() else None
 
 
