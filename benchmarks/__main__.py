@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import flat, offline, registering, scanning, serials, signing
+from benchmarks import flat, keeping, offline, registering, scanning, serials, signing
 from benchmarks.figures import Figure, show
 
 PARTS: dict[str, Callable[[Path], list[Figure]]] = {
@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[[Path], list[Figure]]] = {
     "register": registering.figures,
     "offline": offline.figures,
     "flat": flat.figures,
+    "keep": keeping.figures,
 }
 LONG: dict[str, Callable[[Path], list[Figure]]] = {"millions": flat.millions}
 """Run only when named: some minutes, and 2 GB of disk and memory."""

@@ -94,7 +94,7 @@ def test_a_receipt_of_many_disputes_comes_through(store: redis.Redis) -> None:
     queue.answer(store, [(b"t" * 14 + bytes(2), receipt)])
 
     class Door:
-        llen, lpush = staticmethod(lambda _: 0), staticmethod(lambda *_: 1)
+        pipeline, lpush = staticmethod(store.pipeline), staticmethod(lambda *_: 1)
         brpop = staticmethod(lambda *_, **__: store.brpop([layout.reply(b"t" * 16)], timeout=1))
 
     assert queue.submit(Door(), b"") == receipt  # type: ignore[arg-type]

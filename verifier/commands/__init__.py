@@ -25,6 +25,7 @@ VERBS = {
     "trust": "Write what a verifier must know beforehand.",
     "audit": "Read a node's whole log again, and name the first wrong byte.",
     "convict": "Check a conviction: who lied, about what, since when.",
+    "fsck": "Read again everything that is held here, and name the first wrong leaf.",
     "rebuild": "Replay the ledger into every derived key.",
 }
 """Verb -> what it does; its file bears its name (with a "_" after one that is Python's own)."""

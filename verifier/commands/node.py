@@ -19,7 +19,9 @@ from verifier.node.cosigning import Stopped
 from verifier.node.keeping import Keeper
 from verifier.node.keyfile import KeyFileError
 from verifier.node.lease import LeaseLost
+from verifier.node.patrol import Patrol
 from verifier.node.quorum import Disowned
+from verifier.node.rehash import Damaged
 from verifier.node.sequencer import ClockBack, Keys, Sequencer
 from verifier.process import FolderTaken, hold
 from verifier.settings import Settings
@@ -83,10 +85,11 @@ def _sequence(
     """One term: take the lease, check everything, sequence."""
     check_durable(client, allow_volatile)
     data, policy, keys = settings.data, policy_of(settings.data), keys_of(settings.data)
-    mark = data / "node" / "high-water"
+    mark = mark_file(data)
     held = _take(client, place)
     try:
-        size = boot.verify(client, policy, highwater.read(mark), lambda _: held.keep())
+        size = boot.verify(client, policy, mark_of(data), lambda _: held.keep())
+        held.remove([layout.ALARM])
         found = openings_of(settings), manifests_of(data)
         _catch_up(client, size, *found, held)
         keep = functools.partial(highwater.write, mark)
@@ -96,13 +99,27 @@ def _sequence(
             if size == 0:
                 _begin(sequencer, data / "genesis.cose")
             keeper = Keeper(sequencer.log, deposit_folder(data), lambda: int(time.time()))
+            patrol = Patrol(client, time.monotonic)
             while not stopping():
                 sequencer.step(0.5)
+                patrol.look(sequencer.head)
                 if sequencer.idle and (gone := len(keeper.look(sequencer.head.size))):
                     say(f"node: removed {gone} deposit{'s' * (gone > 1)} that no statement refers to")
+    except Damaged as fault:
+        alarm = f"the ledger in this store is damaged ({fault}), and nothing is signed any more; {boot.RESTORE}"
+        _stand_still(held, alarm, stopping)
     finally:
         with contextlib.suppress(redis.RedisError):  # gone: then it runs out, or is taken over from this place
             held.drop()
+
+
+def _stand_still(held: lease.Lease, alarm: str, stopping: Callable[[], bool]) -> None:
+    """Say what was found, and hold the lease so that nobody signs, until told to stop."""
+    say(f"node: ALARM: {alarm}")
+    held.put({layout.ALARM: alarm.encode()})
+    while not stopping():
+        held.keep()
+        time.sleep(PAUSE_S)
 
 
 def _begin(sequencer: Sequencer, genesis: Path) -> None:
@@ -129,6 +146,22 @@ def hold_node(data: Path) -> tuple[int, str | None]:
     file = os.fstat(descriptor)
     boot_id = BOOT_ID.read_text("ascii").strip() if BOOT_ID.exists() else None
     return descriptor, boot_id and f"{boot_id}:{file.st_dev}:{file.st_ino}"
+
+
+def mark_file(data: Path) -> Path:
+    """Where the last checkpoint published from this machine is kept (node/highwater)."""
+    return data / "node" / "high-water"
+
+
+def mark_of(data: Path) -> bytes:
+    """That checkpoint; raises Corrupt where the file is gone: then any older store would pass for the newest."""
+    mark = highwater.read(mark_file(data))
+    if mark is None:
+        raise Corrupt(
+            f"{mark_file(data)}: expected the last checkpoint published from this machine, found no such file: without "
+            f"it an older store would pass for the newest; put it back, or {boot.RESTORE}"
+        )
+    return mark
 
 
 def keys_of(data: Path) -> Keys:

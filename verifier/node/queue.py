@@ -59,7 +59,13 @@ def submit(client: redis.Redis, raw: bytes, timeout_s: float = PATIENCE_S) -> Re
 def submit_all(client: redis.Redis, raws: Sequence[bytes], timeout_s: float = PATIENCE_S) -> list[Receipt]:
     """Hand statements to the node, at most 65,536, and wait for what became of each, in their order. Raises as
     `submit`: some may be leaves then, and sending all again is safe."""
-    if client.llen(layout.QUEUE) + len(raws) > LONGEST:
+    pipe = client.pipeline(transaction=False)
+    pipe.llen(layout.QUEUE)
+    pipe.exists(layout.ALARM)
+    waiting, alarm = pipe.execute()
+    if alarm:
+        raise Busy("the node found its ledger damaged and registers nothing until it is restored")
+    if waiting + len(raws) > LONGEST:
         raise Busy("too many statements are waiting; send it again in a moment")
     sending, deadline = uuid4().bytes[:-NUMBER], time.monotonic() + timeout_s
     client.lpush(layout.QUEUE, *(sending + n.to_bytes(NUMBER, "big") + raw for n, raw in enumerate(raws)))

@@ -7,6 +7,7 @@ The rows stand in kinds.json, which the browser reads too; here they meet their 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -75,6 +76,16 @@ def _table() -> dict[str, Kind]:
 
 
 KINDS = _table()
+
+
+_NAMING = [kind.encode() for kind, body in BODIES.items() if body.deposits is not Body.deposits]
+_NAMES_DEPOSITS = re.compile(rb"application/probatum\.(?:%b)\+cbor" % b"|".join(_NAMING))
+
+
+def names_deposits(raw: bytes) -> bool:
+    """Whether a statement's bytes are of a kind that may refer to deposits: looked for at the beginning, where the
+    protected header names it, and read no further. A statement that only looks so is a loss of time."""
+    return _NAMES_DEPOSITS.search(raw, 0, 128) is not None
 
 
 def kind_of(statement: Statement) -> Kind:

@@ -55,6 +55,11 @@ def exists(folder: Path, digest: str) -> bool:
     return path_of(folder, digest).is_file()
 
 
+def held(folder: Path) -> list[str]:
+    """The digests of all that are kept here, sorted."""
+    return sorted(path.name for path in folder.glob("[0-9a-f][0-9a-f]/*") if _DIGEST.fullmatch(path.name))
+
+
 def length(folder: Path, digest: str) -> int | None:
     """Its bytes, counted; None where it is not kept here."""
     path = path_of(folder, digest)

@@ -4,13 +4,15 @@ Only the server's life lives here; which program it is stands in servers.py, wha
 a socket inside its own folder (mode 0700) and on no port.
 """
 
+import contextlib
 import os
 import re
 import secrets
 import shutil
+import socket
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -156,6 +158,38 @@ def near(folder: Path) -> Path:
     if len(os.fsencode(folder / "redis.sock")) <= LONGEST_SOCKET:
         return folder
     return Path(tempfile.gettempdir(), f"probatum-{secrets.token_hex(8)}", "data")
+
+
+@contextlib.contextmanager
+def reach(data: Path, url: str | None = None) -> Iterator[str]:
+    """Where the store of a data folder is reached while this lasts: `url` where there is one, the server that another
+    process runs on `<data>/redis`, or one started here. Raises StoreError."""
+    if url is not None:
+        yield url
+        return
+    folder = data.absolute() / "redis"
+    path = near(folder)
+    try:
+        if path != folder:
+            path.parent.mkdir(mode=0o700)
+            path.symlink_to(folder)
+        if _answers(path / "redis.sock"):
+            yield f"unix://{quote(str(path / 'redis.sock'))}"
+            return
+    finally:
+        if path != folder:
+            shutil.rmtree(path.parent, ignore_errors=True)
+    with EmbeddedRedis(data) as server:
+        yield server.url
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
 
 
 def last_words(log: Path) -> str:

@@ -11,6 +11,7 @@
 {log}:laid                CBOR [[gtin, batch, k], ...] of batches laid out by a commit that is not published yet
 {log}:pending             what is signed and not published yet: a proposal to the witnesses (node/pending)
 {log}:quorum              how the witnesses stand with the node, when that changed last (node/standing)
+{log}:alarm               one sentence: the node found its ledger damaged, and signs nothing (node/patrol)
 s:...                     the projection: rebuilt from the above bit for bit (state/keys names it)
 s:{gtin:batch}:b:<u32>    a bucket: serials, a state byte each     s:{gtin:batch}:heap  its tree's hashes
 
@@ -27,6 +28,7 @@ ANCHORS = b"{log}:anchors"
 PENDING = b"{log}:pending"
 QUORUM = b"{log}:quorum"
 QUEUE = b"{log}:queue"
+ALARM = b"{log}:alarm"
 LEASE = b"{log}:lease"
 EPOCH = b"{log}:epoch"
 DERIVED = b"s:*"

@@ -41,11 +41,17 @@ class Writer(Protocol):
     def keep(self) -> None: ...
 
 
+class Values(Protocol):
+    """Where a projection is read: a Redis, or a copy of one."""
+
+    def get(self, name: bytes, /) -> object: ...
+
+
 class Overlay:
     """The projection with changes on top, not yet written. `read` is what the reducers are given."""
 
-    def __init__(self, client: redis.Redis) -> None:
-        self.client = client
+    def __init__(self, values: Values) -> None:
+        self.values = values
         self.changes: Changes = {}
         self._seen: dict[Name, bytes | None] = {}
 
@@ -54,7 +60,7 @@ class Overlay:
         if name in self.changes:
             return self.changes[name]
         if name not in self._seen:
-            value = self.client.get(layout.derived(name))
+            value = self.values.get(layout.derived(name))
             self._seen[name] = value if isinstance(value, bytes) else None
         return self._seen[name]
 
@@ -158,11 +164,38 @@ def rebuild(
     """
     writer.put({layout.PROJECTED: bytes(8)})
     remove(writer, derived_keys(client))
-    log = LogStore(client)
-    closed: list[str] = []
-    for start in range(0, size, CHUNK):
-        ids = log.ids(start, min(start + CHUNK, size))
-        overlay = Overlay(client)
+    closed = follow(LogStore(client), range(size), client, openings, manifests, writer, progress)
+    writer.put({layout.PROJECTED: size.to_bytes(8, "big")})
+    return [str(one) for one in closed]
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A batch whose packs cannot be answered here, and why."""
+
+    gtin: str
+    batch: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"batch {self.batch} of {self.gtin}: {self.why}"
+
+
+def follow(
+    log: LogStore,
+    leaves: range,
+    values: Values,
+    openings: Openings,
+    manifests: Manifests,
+    writer: Writer,
+    progress: Callable[[int], None] = lambda _: None,
+) -> list[Closed]:
+    """Let the projection, read from `values` and written by `writer`, follow these leaves of the log; the batches that
+    cannot be laid out. Raises LookupError for a body that is gone or altered, and whatever `writer` raises."""
+    closed: list[Closed] = []
+    for start in range(leaves.start, leaves.stop, CHUNK):
+        ids = log.ids(start, min(start + CHUNK, leaves.stop))
+        overlay = Overlay(values)
         for offset, raw in enumerate(log.bodies(ids)):
             statement = read(raw)
             overlay.apply(admit(statement, start + offset, overlay.read).changes)
@@ -171,25 +204,24 @@ def rebuild(
             writer.keep()
         writer.put(overlay.writes())
         progress(start + len(ids))
-    writer.put({layout.PROJECTED: size.to_bytes(8, "big")})
     return closed
 
 
 def lay_out_again(
     statement: Statement, body: Batch, openings: Openings, manifests: Manifests, writer: Writer
-) -> Iterator[str]:
+) -> Iterator[Closed]:
     """Lay out a batch that is a leaf; why not, if so: a member without the secret, or with a damaged manifest, restores
     everything but the buckets."""
     try:
         opened = open_batch(statement.id, body, openings, manifests)
         if opened is None:
-            yield f"batch {body.batch} of {body.gtin}: its manifest or its secret is not here"
+            yield Closed(body.gtin, body.batch, "its manifest or its secret is not here")
             return
         for _ in lay_out(body, opened, writer):
             pass
     except (ValueError, OSError) as fault:
         remove(writer, laid_out(body.gtin, body.batch, body.k))
-        yield f"batch {body.batch} of {body.gtin}: {fault}"
+        yield Closed(body.gtin, body.batch, str(fault))
 
 
 def derived_keys(client: redis.Redis) -> Iterator[bytes]:

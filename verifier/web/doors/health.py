@@ -22,9 +22,12 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """200 when a scan would be answered: a ledger is published and replayed up to there; says what stands behind it."""
+    """200 when a scan would be answered: a ledger is published and replayed up to there; says what stands behind it.
+    503 also when the node found its ledger damaged: what was published is answered on, and nothing is registered."""
     found = desk().gatherer
-    note, projected = found.client.mget([layout.CHECKPOINT, layout.PROJECTED])
+    note, projected, alarm = found.client.mget([layout.CHECKPOINT, layout.PROJECTED, layout.ALARM])
+    if isinstance(alarm, bytes):
+        raise Problem("damaged", 503, alarm.decode("utf-8", "replace"))
     size = notes.open(note, found.policy).size if isinstance(note, bytes) else 0
     if not size:
         raise Problem("not_ready", 503, "Nothing is published yet.")
