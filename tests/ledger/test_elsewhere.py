@@ -1,18 +1,20 @@
-"""Our log before a public witness, and our cosigned notes and proofs before public readers: transparency-dev's, in Go.
+"""Our log before a public witness, and our cosigned notes and proofs before public readers, in Go.
 
 What a witness decides is asked of theirs and of ours, request by request.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 
 import httpx
 import pytest
 from golang import Elsewhere, skey
 from wide import Wide
 
-from verifier.ledger import checkpoint, cosignature, note, proof, tiles, witnessing
+from verifier.ledger import checkpoint, cosignature, note, policy, proof, tiles, witnessing
 from verifier.ledger.checkpoint import Checkpoint
+from verifier.ledger.encoding import LedgerError
 from verifier.ledger.merkle import EMPTY_ROOT, leaf_hash
 from verifier.ledger.note import COSIGNATURE, ML_DSA_COSIGNATURE, VerifierKey
 from verifier.ledger.policy import Group, Policy, Witness
@@ -140,6 +142,38 @@ def test_gos_reader_accepts_our_offline_proof_and_no_other_entrys(elsewhere: Els
     assert (
         elsewhere.run("prove", ENTRIES[11].hex(), *words, stdin=raw.replace(b"index 11", b"index 10")).returncode == 1
     )
+
+
+CLASSIC = [VerifierKey.of_seed(f"{n}.example", bytes([n]) * 32, COSIGNATURE) for n in range(1, 6)]
+WITNESS_LINES = "".join(f"witness w{n} {key} https://w{n}.example/\n" for n, key in enumerate(CLASSIC, 1))
+POLICIES = {
+    "none": "quorum none\n",
+    "one": "quorum w2\n",
+    "3 of 5": "group g 3 w1 w2 w3 w4 w5\nquorum g\n",
+    "2 of 3 and any": "group a 2 w1 w2 w3\ngroup b any w4 w5\ngroup both all a b\nquorum both\n",
+    "deep": "group a all w1 w2\ngroup b 1 w3 a\n# a comment\n\n \tgroup c 2 b\tw4 w5\nquorum c\n",
+}
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_public_reader_of_policies_believes_what_ours_believes(elsewhere: Elsewhere, name: str) -> None:
+    """torchwood's, asked of every set of five witnesses."""
+    text = f"log {LOG}\n{WITNESS_LINES}{POLICIES[name]}"
+    ours = policy.parse(text)
+    for by in (some for size in range(6) for some in combinations(range(5), size)):
+        lines = [cosignature.cosign(note.parse(signed(40)).text, CLASSIC[n].name, bytes([n + 1]) * 32, 9) for n in by]
+        raw = Proof(11, tiles.inclusion_path(11, 40, tile), signed(40) + "".join(lines).encode()).encode()
+        theirs = elsewhere.run("believe", ENTRIES[11].hex(), text, stdin=raw)
+        assert (theirs.returncode == 0) == ours.satisfied([f"w{n + 1}" for n in by]) == believed(raw, ours), by
+    assert elsewhere.run("believe", ENTRIES[12].hex(), text, stdin=raw).returncode == 1
+    assert elsewhere.run("believe", ENTRIES[11].hex(), str(ours), stdin=raw).returncode == 0
+
+
+def believed(raw: bytes, by: Policy) -> bool:
+    try:
+        return proof.verify(proof.parse(raw), ENTRIES[11], by).size == 40
+    except LedgerError:
+        return False
 
 
 @pytest.mark.parametrize("kind", KINDS)

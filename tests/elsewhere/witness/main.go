@@ -1,9 +1,10 @@
-// A witness, a log's client and a verifier that nobody here wrote: transparency-dev's, behind one command.
+// A witness, a log's client and verifiers that nobody here wrote: transparency-dev's, and for policies torchwood's.
 //
 //	serve LOG_VKEY SKEY...                a witness of that log on a free port of the loopback; says its address
 //	ask URL OLD [HASH...] < CHECKPOINT    asks a witness to cosign, as their client does; says its answer
 //	open LOG_VKEY [VKEY...] < CHECKPOINT  verifies a checkpoint; says origin, size, and who cosigned when
 //	prove ENTRY LOG_VKEY [VKEY...] < PROOF  verifies a tlog-proof of a hexadecimal entry; says index and size
+//	believe ENTRY POLICY < PROOF          verifies it by the text of a tlog-policy; says nothing
 package main
 
 import (
@@ -19,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 
+	"filippo.io/torchwood"
 	"github.com/transparency-dev/formats/log"
 	f_note "github.com/transparency-dev/formats/note"
 	f_proof "github.com/transparency-dev/formats/proof"
@@ -28,6 +30,7 @@ import (
 	"github.com/transparency-dev/witness/persistence/inmemory"
 	"github.com/transparency-dev/witness/witness"
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 func must[T any](value T, err error) T {
@@ -113,6 +116,10 @@ func main() {
 		open(must(io.ReadAll(os.Stdin)), words[0], words[1:])
 	case "prove":
 		prove(words[0], words[1], words[2:])
+	case "believe":
+		policy := must(torchwood.ParsePolicy([]byte(words[1])))
+		leaf := tlog.RecordHash(must(hex.DecodeString(words[0])))
+		must(0, torchwood.VerifyProof(policy, leaf, must(io.ReadAll(os.Stdin))))
 	default:
 		fmt.Fprintln(os.Stderr, "unknown verb", strings.Join(os.Args[1:], " "))
 		os.Exit(2)
