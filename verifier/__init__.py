@@ -21,6 +21,8 @@
                                                                 rehash (with patrol, fsck, shadow),
                                                                 pending, cosigning (with cosigners, quorum, standing),
                                                                 ethereum (with rpc, local_chain)
+                                                                mirror (a log as
+                                                                files: copying, proved), remote (a log by HTTP)
     witness/     HTTP     who else has seen it?                state, cosigning, forks, doors, server
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi,
                                                                 shelf (catalogues), anchored, deposited, in_force,

@@ -497,7 +497,7 @@ def test_an_answer_that_only_drips_is_not_waited_for(
     wide: Wide, trust_file: Path, monkeypatch: pytest.MonkeyPatch, head: bool
 ) -> None:
     """A byte at a time is in time for each read, and for ever for the whole."""
-    monkeypatch.setattr("verifier.commands.audit.WHOLE_S", 0.5)
+    monkeypatch.setattr("verifier.node.remote.WHOLE_S", 0.5)
     over = threading.Event()
 
     class Dripping(socketserver.StreamRequestHandler):

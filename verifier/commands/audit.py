@@ -8,100 +8,21 @@ where nothing was reached, or {"url", "offset", "expected", "found"}.
 
 import json
 import sys
-import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
-import httpx
 
 from verifier.node.auditor import Auditor, Report
-from verifier.node.testimony import OK, Answer, Lied, Unreached
+from verifier.node.remote import Remote
+from verifier.node.testimony import Lied, Unreached
 from verifier.settings import Settings
 from verifier.verdict import trust as trusts
 
 AGREE, LIED, UNREACHED, USAGE = 0, 1, 2, 64
-WORKERS = 4
-TIMEOUT = httpx.Timeout(10.0, connect=3.0)
-WHOLE_S = 60.0  # for one answer, however slowly it drips: then no other is waited for either
-TRIES, PAUSE_S = 5, 10.0  # a node that asks for patience is given some
-BUSY = frozenset({429, 503})
-
-
-class Web:
-    """A Source over HTTP, below a prefix; a context manager that gives its connections back."""
-
-    def __init__(self, prefix: str, workers: int = WORKERS) -> None:
-        self.prefix = prefix
-        # Unencoded: ids and hashes do not compress, and what unpacks to more than was sent is not let in.
-        self._http = httpx.Client(
-            timeout=TIMEOUT, follow_redirects=False, trust_env=False, headers={"Accept-Encoding": "identity"}
-        )
-        self._pool = ThreadPoolExecutor(workers)
-
-    def __enter__(self) -> "Web":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
-        self._http.close()
-
-    def get(self, path: str, limit: int) -> Answer:
-        """See Source."""
-        for left in range(TRIES, 0, -1):
-            answer, pause = self._once(path, limit)
-            if answer.status not in BUSY:
-                return answer
-            if left > 1:
-                time.sleep(pause)
-        raise Unreached(f"{self.prefix}/{path}: answered {answer.status} {TRIES} times")
-
-    def get_all(self, paths: Sequence[str], limit: int) -> Iterable[Answer]:
-        """See Source."""
-        return self._pool.map(lambda path: self.get(path, limit), paths)
-
-    def _once(self, path: str, limit: int) -> tuple[Answer, float]:
-        """One request: its answer, and how long the node asks to be left alone."""
-        url = f"{self.prefix}/{path}"
-        bell = threading.Timer(WHOLE_S, self._http.close)  # TIMEOUT is for each read, which may bring a byte
-        bell.daemon = True
-        bell.start()
-        try:
-            with self._http.stream("GET", url) as said:
-                encoding = said.headers.get("Content-Encoding", "identity")
-                if said.status_code // 100 not in (2, 4) and said.status_code not in BUSY:
-                    raise Unreached(f"{url}: answered {said.status_code}")
-                if encoding != "identity":
-                    raise Unreached(f"{url}: expected no encoding, found {encoding[:40]!r}")
-                body = _read(said, limit) if said.status_code == OK else b""
-                return Answer(said.status_code, body, said.headers.get("Probatum-Leaf")), _pause(said)
-        except (httpx.HTTPError, httpx.InvalidURL, RuntimeError, ValueError) as fault:
-            if self._http.is_closed:
-                told = f"expected each answer in {WHOLE_S} s, found one still coming"
-                raise Unreached(f"{self.prefix}: {told}") from fault
-            raise Unreached(f"{url}: not reached ({fault.__class__.__name__})") from fault
-        finally:
-            bell.cancel()
-
-
-def _read(said: httpx.Response, limit: int) -> bytes:
-    """The body, up to one byte over the limit."""
-    body = b""
-    for chunk in said.iter_raw():
-        body += chunk
-        if len(body) > limit:
-            return body[: limit + 1]
-    return body
-
-
-def _pause(said: httpx.Response) -> float:
-    asked = said.headers.get("Retry-After", "")
-    return min(float(asked), PAUSE_S) if asked.isascii() and asked.isdecimal() else 1.0
 
 
 class Command(click.Command):
@@ -155,7 +76,7 @@ def command(settings: Settings, url: str | None, trust_path: Path, as_json: bool
     Exit: 0 all agree, 1 they lied, 2 not reached, 64 asked wrongly.
     """
     prefix = url or settings.base_url
-    with Web(prefix) as web:
+    with Remote(prefix) as web:
         with asked_wrongly():
             trust = trusts.decode(trust_path.read_text("utf-8"))
             auditor = Auditor(web, trust.policy, trust.genesis, trust.checkpoint)

@@ -19,7 +19,7 @@ True
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -92,6 +92,19 @@ def width_of(level: int, number: int, size: int) -> int:
     (112, 17, 0)
     """
     return max(0, min(WIDTH, (size >> HEIGHT * level) - (number << HEIGHT)))
+
+
+def edges(size: int) -> Iterator[Tile]:
+    """The partial tiles of the tree of `size` leaves, lowest first: together they give its root.
+
+    >>> [tile.path() for tile in edges(70_000)]
+    ['tile/0/273.p/112', 'tile/1/001.p/17', 'tile/2/000.p/1']
+    """
+    level = 0
+    while width := size >> HEIGHT * level:
+        if width % WIDTH:
+            yield Tile(level, width >> HEIGHT, width % WIDTH)
+        level += 1
 
 
 def encode_entries(entries: Sequence[bytes]) -> bytes:
