@@ -4,8 +4,8 @@
                                                                 wedge
     statements/  PURE     who signed what?                     envelope, kinds (the table), a body a file, serials,
                                                                 pack_signature, catalogue_rows
-    ledger/      PURE     what cannot be unsaid?               merkle, tiles, note, checkpoint, policy, proof,
-                                                                anchor (with its contract, anchor.vy)
+    ledger/      PURE     what cannot be unsaid?               merkle, tiles, note, cosignature, checkpoint, policy,
+                                                                witnessing, proof, anchor (with anchor.vy)
     custody/     PURE     what may happen to a thing?          transitions (the table), history
     state/       PURE     what follows from the ledger?        replay: kind -> reducer; keys, pack, pack_keys,
                                                                 catalogues

@@ -143,6 +143,14 @@ def test_ml_dsa_has_no_message_for_a_name_of_256_bytes() -> None:
     assert cosignature.cosign(TEXT, "w" * 255, SEED, TIME, ML_DSA_COSIGNATURE)
 
 
+def test_verifiers_must_accept_at_least_up_to_16_signatures_of_post_quantum_size() -> None:
+    seeds = [bytes([n]) * 32 for n in range(32)]
+    lines = [cosignature.cosign(TEXT, f"{seed[0]}.example", seed, TIME, ML_DSA_COSIGNATURE) for seed in seeds]
+    keys = [VerifierKey.of_seed(f"{seed[0]}.example", seed, ML_DSA_COSIGNATURE) for seed in seeds]
+    whole = note.parse(f"{TEXT}\n{LOG}{''.join(lines)}")
+    assert len(cosignature.read(whole, keys)) == 32
+
+
 def test_a_logs_key_cosigns_nothing() -> None:
     with pytest.raises(NoteError, match=r"type 4 or 6 \(a cosignature's\), found type 1"):
         cosignature.cosign(TEXT, "w.example", SEED, TIME, ED25519)

@@ -57,6 +57,17 @@ def test_strangers_are_ignored_and_a_failing_friend_is_not() -> None:
         note.verify(note.parse(SIGNED + failing), [KEY, STRANGER])
 
 
+def test_verifiers_must_ignore_unknown_keys_even_if_they_share_a_name_or_id_but_not_both() -> None:
+    same_id = f"— other.example {encode_base64(KEY.key_id + bytes(64))}\n"
+    same_name = f"— log.example {encode_base64(bytes(4) + bytes(64))}\n"
+    assert note.verify(note.parse(SIGNED + same_id + same_name), [KEY]) == (KEY,)
+    with pytest.raises(NoteError, match=r"signatures: expected one of log\.example"):
+        note.verify(note.parse(f"{TEXT}\n{same_id}{same_name}"), [KEY])
+    both = f"— log.example {encode_base64(KEY.key_id + bytes(64))}\n"
+    with pytest.raises(NoteError, match=r"signature of log\.example"):
+        note.verify(note.parse(SIGNED + both), [KEY])
+
+
 def test_a_good_signature_does_not_cover_for_a_bad_one_of_the_same_key() -> None:
     bad = f"— log.example {encode_base64(KEY.key_id + bytes(64))}\n"
     for lines in (LINE + bad, bad + LINE):

@@ -145,6 +145,7 @@ REFUSED = {
     "a key of another name": (f"log x{LOG}\nquorum none\n", "line 1: key id of xlog.example: expected"),
     "a carriage return": (f"log {LOG}\r\nquorum none\r\n", r"policy: expected no control character .*found '\\r'"),
     "a delete": (f"{LINE}quorum none\n#\x7f\n", r"policy: expected no control character .*found '\\x7f'"),
+    "a surrogate": (f"{LINE}quorum none\n#\udc80\n", "policy: expected text that has a UTF-8, found a surrogate"),
     "a foreign space": (f"log\u00a0{LOG}\nquorum none\n", "line 1: word: expected log, witness, group or quorum"),
 }
 
@@ -158,7 +159,7 @@ def test_refused(name: str) -> None:
 
 def test_32_logs_32_witnesses_and_32_groups() -> None:
     """What the format recommends at the least, and all that is taken."""
-    logs = [Log(VerifierKey.of_seed(f"{n}.example", n.to_bytes(32))) for n in range(1, 33)]
+    logs = [Log(VerifierKey.of_seed(f"{n}.example", bytes([n]) * 32)) for n in range(1, 33)]
     witnesses = tuple(witness(number, ML_DSA_COSIGNATURE if number % 2 else COSIGNATURE) for number in range(32))
     groups = [Group("g0", 1, ("w0",))]
     groups += [Group(f"g{n}", 2, (f"g{n - 1}", f"w{n}")) for n in range(1, 32)]
@@ -257,6 +258,17 @@ def test_two_quorums_share_a_witness_or_the_policy_is_not_trusted(name: str) -> 
     else:
         with pytest.raises(PolicyError, match=f"quorum {quorum}: expected any two to share a witness"):
             one.require_overlap()
+
+
+def test_a_log_that_witnesses_itself_keeps_nobody_honest() -> None:
+    """The format allows it; where two quorums share nobody but the log, it can sign two histories."""
+    own = Witness("self", VerifierKey.of_public("log.example", LOG.public, COSIGNATURE))
+    alone = Policy(LOG, None, (own,), (), "self")
+    assert policy.parse(str(alone)) == alone
+    assert Policy(LOG, None, (own, *WITNESSES), (Group("g", 2, ("self", "w1", "w2")),), "g").overlap() == 0
+    with pytest.raises(PolicyError, match="quorum self: expected any two to share a witness"):
+        alone.require_overlap()
+    assert Policy(LOG, None, (own, *WITNESSES), (Group("g", 2, ("self", "w1")),), "g").overlap() == 1
 
 
 @st.composite

@@ -29,6 +29,7 @@ from verifier.ledger.note import COSIGNATURES, ED25519, ML_DSA_COSIGNATURE, Veri
 NONE = "none"
 LIMIT = 32  # logs, witnesses and groups, each: what the specification asks for
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NOT_IN_WORD = re.compile(r"[\x00-\x20\x7f]")  # what may not stand in a name or a URL: the rest is opaque
 
 
@@ -129,15 +130,17 @@ class Policy:
 
     def overlap(self) -> int:
         """The fewest witnesses that any two quorums share: as many must lie for two histories to be believed. 0 where
-        two quorums need not meet, and with quorum none.
+        two quorums need not meet, and with quorum none. A log that witnesses itself counts for nothing.
 
         Two sets of k among n share at least 2k - n, and at worst those whose own quorums share the fewest.
         """
+        own = {log.key.public for log in self.logs}
+        apart = {witness.name: int(witness.key.public not in own) for witness in self.witnesses}
 
         def fewest(group: Group, values: list[int]) -> int:
             return sum(sorted(values)[: max(0, 2 * group.k - len(values))])
 
-        return self._fold({witness.name: 1 for witness in self.witnesses}, fewest) or 0
+        return self._fold(apart, fewest) or 0
 
     def require_overlap(self) -> None:
         """Raises PolicyError where two quorums need not share a witness: each could cosign a history of its own."""
@@ -154,9 +157,15 @@ class Policy:
 
 
 def parse(text: str | bytes) -> Policy:
-    """Read a policy; raises PolicyError naming the line. Comments (#) and empty lines are ignored."""
+    """Read a policy; raises PolicyError naming the line. Comments (#) and empty lines are ignored.
+
+    Octets beyond ASCII are opaque: of a file's bytes, what is no UTF-8 is kept as Python's surrogateescape. A str is
+    UTF-8 throughout, so that what it names can be shown.
+    """
     if isinstance(text, bytes):
-        text = text.decode("utf-8", "surrogateescape")  # octets beyond ASCII are opaque
+        text = text.decode("utf-8", "surrogateescape")
+    elif _SURROGATE.search(text):
+        raise PolicyError("policy", expected="text that has a UTF-8", found="a surrogate")
     if control := _CONTROL.search(text):
         raise PolicyError("policy", expected="no control character but tab and newline", found=repr(control[0]))
     if not text.endswith("\n"):  # a file cut short may name another quorum than its writer's
