@@ -28,8 +28,9 @@ from forge import Case, Forger, answer_of, cases_of, key_statement, signed, trus
 from house import House, with_element
 
 from verifier.identity import Identity, parse_text
-from verifier.ledger.note import VerifierKey
-from verifier.ledger.policy import Policy
+from verifier.ledger.cosignature import cosign
+from verifier.ledger.note import COSIGNATURE, VerifierKey
+from verifier.ledger.policy import Group, Policy, Witness
 from verifier.node.keyfile import KeyFile
 from verifier.statements import cbor
 from verifier.statements.envelope import read
@@ -114,6 +115,7 @@ def rows_of(house: House) -> Iterator[Row]:
     yield from _short(row, active)
     yield from _poorer(row, active, cases)
     yield from _timed(row, active, believed, now, node)
+    yield from _witnessed(row, active, believed, now, node)
     yield from _forged(row, active, house, node)
     yield from _signed(row, cases["signed"], house, node)
     yield from _unnumbered(row, active, house, node)
@@ -259,6 +261,38 @@ def _timed(row: Make, active: Case, believed: Trust, now: int, node: Forger) -> 
         ("newer-with-growth-of-a-fork", replace(grown, growth=later.growth(size)), fork.note()),
     ):
         yield row(f"seen/{name}", active, evidence, trust=replace(believed, checkpoint=note))
+
+
+def _witnessed(row: Make, active: Case, believed: Trust, now: int, node: Forger) -> Iterator[Row]:
+    """A policy that asks two of three witnesses: how many cosigned, when, and how a cosignature may be wrong."""
+    seeds = {name: bytes([number]) * 32 for number, name in enumerate(("w1", "w2", "w3"), 201)}
+    keys = {name: VerifierKey.of_seed(f"{name}.example", seed, COSIGNATURE) for name, seed in seeds.items()}
+    witnesses = tuple(Witness(name, key) for name, key in keys.items())
+    policy = Policy(believed.policy.log, None, witnesses, (Group("hospitals", 2, tuple(seeds)),), "hospitals")
+    whole, bare = node.remake(active.evidence), node.note()
+    text, late = bare.decode().partition("\n\n")[0] + "\n", believed.max_age_s
+
+    def cosigned(**times: int) -> bytes:
+        lines = (cosign(text, f"{name}.example", seeds[name], time) for name, time in times.items())
+        return bare + "".join(lines).encode()
+
+    stranger = cosign(text, "w4.example", bytes([204]) * 32, now).encode()
+    for name, note in {
+        "by-all": cosigned(w1=now, w2=now, w3=now),
+        "by-two": cosigned(w1=now, w3=now),
+        "by-one": cosigned(w2=now),
+        "by-none": bare,
+        "by-one-twice": cosigned(w2=now) + cosigned(w2=now - 1).removeprefix(bare),
+        "by-two-in-another-order": cosigned(w3=now, w1=now),
+        "by-a-stranger-too": cosigned(w1=now, w3=now) + stranger,
+        "one-of-another-tree": cosigned(w1=now, w3=now) + cosign(
+            f"{text.splitlines()[0]}\n1\n{text.splitlines()[2]}\n", "w2.example", seeds["w2"], now).encode(),
+        "at-its-age": cosigned(w1=now - late, w2=now - late),
+        "past-its-age": cosigned(w1=now - late - 1, w2=now - late - 1),
+        "one-fresh-and-one-old": cosigned(w1=now, w2=now - late - 1),
+        "one-old-of-three": cosigned(w1=now, w2=now - late - 1, w3=now),
+    }.items():  # fmt: skip
+        yield row(f"cosigned/{name}", active, replace(whole, checkpoint=note), trust=replace(believed, policy=policy))
 
 
 def _forged(row: Make, active: Case, house: House, node: Forger) -> Iterator[Row]:

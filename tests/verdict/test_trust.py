@@ -89,7 +89,7 @@ def test_cosignatures_that_the_trust_asks_for(demo_house: House, case: Case, for
         one = replace(evidence, checkpoint=note + "".join(lines).encode())
         return said(demo_house, Case(case.identity, one), policy=policy).outcome
 
-    first, second, *_ = (cosign(text, f"{n}.example", bytes([n]) * 32, 1700000000) for n in (1, 2))
+    first, second, *_ = (cosign(text, f"{n}.example", bytes([n]) * 32, demo_house.clock()) for n in (1, 2))
     assert outcome(first, second) == "genuine"
     assert outcome(first) == outcome() == outcome(first, first) == "unverified"
     assert outcome(first, second, sign(text, "stranger.example", MALLORY.seed)) == "unverified"

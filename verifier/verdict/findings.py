@@ -63,6 +63,7 @@ class Findings:
 
     codes: set[str] = field(default_factory=set)
     checkpoint: Checkpoint | None = None
+    witnesses: int = 0  # of the policy's, those that cosigned the checkpoint
     shown: Believed = field(default_factory=Believed)
     answer: Answer | None = None
     answered_by: str | None = None

@@ -63,19 +63,20 @@ def judge_strictly(question: Question, evidence: Evidence | None, trust: Trust, 
     else:
         _weigh(question, evidence, found, trust, now)
     bad_facts(question, found, now)
-    return _conclude(question, found, now)
+    return _conclude(question, found, trust.policy.quorum, now)
 
 
 def _weigh(question: Question, evidence: Evidence, found: Findings, trust: Trust, now: int) -> None:
     """Add what the exhibits prove of the identity."""
     identity = question.identity
     found.checkpoint = _checkpoint(evidence, trust, found.codes)
-    if found.checkpoint is not None:
+    if found.checkpoint is not None and evidence.checkpoint is not None:
         own = pack_signature.read(identity)
         about = About(identity.gtin, identity.batch, own.hint if own else None)
         found.shown = _believe(evidence.statements, found.checkpoint, trust.genesis, about)
         found.codes |= found.shown.codes
         _answer(question, evidence, found, now, trust.max_age_s)
+        _witnesses(evidence.checkpoint, found, trust, now)
         if identity.serial is not None:
             _signature(identity, found)
             _issue(identity, evidence, found)
@@ -123,6 +124,20 @@ def _checkpoint(evidence: Evidence, trust: Trust, codes: set[str]) -> Checkpoint
     return now
 
 
+def _witnesses(note: bytes, found: Findings, trust: Trust, now: int) -> None:
+    """Who of the policy's witnesses stand behind the checkpoint. A fresh answer about a ledger that their quorum has
+    not confirmed for too long is the node's word alone."""
+    found.witnesses, confirmed = _confirmed(note, trust.policy)
+    if confirmed is not None and confirmed + trust.max_age_s < now and "stale" not in found.codes:
+        found.codes.add("witnesses_unreached")
+
+
+@lru_cache(maxsize=64)
+def _confirmed(note: bytes, policy: Policy) -> tuple[int, int | None]:
+    """How many of the policy's witnesses cosigned, and when they were a quorum. Memoised by the note's bytes."""
+    return len(notes.cosigned(note, policy)), notes.quorum_time(note, policy)
+
+
 @lru_cache(maxsize=64)
 def _opened(note: bytes, policy: Policy) -> Checkpoint:
     """A checkpoint that the policy accepts, with no signature that nobody here can check. Memoised by its bytes."""
@@ -137,6 +152,7 @@ def forget() -> None:
     """Empty the memos (benchmarks of a cold check)."""
     _believe.cache_clear()
     _opened.cache_clear()
+    _confirmed.cache_clear()
 
 
 @lru_cache(maxsize=256)
@@ -291,7 +307,7 @@ def _issue(identity: Identity, evidence: Evidence, found: Findings) -> None:
         found.issued = True
 
 
-def _conclude(question: Question, found: Findings, now: int) -> Verdict:
+def _conclude(question: Question, found: Findings, policy: str, now: int) -> Verdict:
     """Genuine only if nothing is missing and nothing is wrong; then the three answers and the facts to show."""
     answer, checkpoint = found.answer, found.checkpoint
     if answer is not None and answer.state == "no_serial" and question.identity.batch and found.codes <= LOT_CLEAR:
@@ -308,7 +324,8 @@ def _conclude(question: Question, found: Findings, now: int) -> Verdict:
     }
     ledger = None
     if checkpoint is not None:
-        ledger = Ledger(found.shown.batch_index, checkpoint.size, checkpoint.root, 0, "none", found.answered_by)
+        tree = checkpoint.size, checkpoint.root
+        ledger = Ledger(found.shown.batch_index, *tree, found.witnesses, policy, found.answered_by)
     return compose(
         found.codes or {"unverified"},
         known if sound else NO_ANSWERS,
