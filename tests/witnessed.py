@@ -1,17 +1,17 @@
-"""Witnesses of a registry's log, each a real HTTP server in this process, and how they may misbehave.
+"""Witnesses of a log, each a real HTTP server in this process, and how they may misbehave.
 
-They keep one checkpoint, answer with the codes of tlog-witness, and cosign by the registry's clock. What they are made
+They keep one checkpoint, answer with the codes of tlog-witness, and cosign by the test's clock. What they are made
 to do otherwise is a function from the honest answer to another, so that each sin is one line in a test.
 """
 
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self, cast
-
-from registry import Registry
+from typing import Any, Self
 
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import cosignature, note, witnessing
@@ -26,9 +26,9 @@ Answer = tuple[int, bytes]
 class HttpWitness:
     """A witness named `name`; `twist` changes its answers, `before` is called with each request, in its thread."""
 
-    def __init__(self, registry: Registry, name: str, seed: int) -> None:
-        self.registry, self.name, self.seed = registry, name, bytes([seed]) * 32
-        self.log, self.stored = registry.policy.log, cast(bytes | None, None)
+    def __init__(self, log: VerifierKey, clock: Callable[[], int], name: str, seed: int) -> None:
+        self.log, self.clock, self.name, self.seed = log, clock, name, bytes([seed]) * 32
+        self.stored: bytes | None = None
         self.asked = 0
         self.twist: Callable[[Answer], Answer] = lambda answer: answer
         self.before: Callable[[], None] = lambda: None
@@ -112,21 +112,17 @@ class HttpWitness:
         return 200, self.sign(answer.checkpoint.encode())
 
     def sign(self, text: str) -> bytes:
-        return cosignature.cosign(text, self.key.name, self.seed, self.registry.now).encode()
+        return cosignature.cosign(text, self.key.name, self.seed, self.clock()).encode()
 
 
 class Witnesses:
-    """Witnesses w1, w2, ..., and a registry whose policy asks `k` of them. Use as a context manager."""
+    """Witnesses w1, w2, ... of a log, and the policy that asks `k` of them. Use as a context manager."""
 
-    def __init__(self, registry: Registry, count: int = 3, k: int = 2) -> None:
-        self.registry = registry
-        self.all = [HttpWitness(registry, f"w{number}", 100 + number).start() for number in range(1, count + 1)]
-        registry.policy = self.policy(k)
-
-    def policy(self, k: int) -> Policy:
+    def __init__(self, log: VerifierKey, clock: Callable[[], int], count: int = 3, k: int = 2) -> None:
+        self.all = [HttpWitness(log, clock, f"w{number}", 100 + number).start() for number in range(1, count + 1)]
         members = tuple(Witness(one.name, one.key, one.url) for one in self.all)
         group = Group("hospitals", k, tuple(one.name for one in self.all))
-        return Policy(self.registry.policy.log, None, members, (group,), "hospitals")
+        self.policy = Policy(log, None, members, (group,), "hospitals")
 
     def __enter__(self) -> Self:
         return self
@@ -136,4 +132,25 @@ class Witnesses:
             one.stop()
 
 
-__all__ = ["HttpWitness", "Witnesses"]
+def aside(work: Callable[[], Any]) -> Future[Any]:
+    """Do it in a thread; what it returned or raised."""
+    done: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as fault:
+            done.set_exception(fault)
+
+    threading.Thread(target=run, daemon=True).start()
+    return done
+
+
+def until(true: Callable[[], object], bound_s: float = 20.0) -> None:
+    deadline = time.monotonic() + bound_s
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+__all__ = ["HttpWitness", "Witnesses", "aside", "until"]

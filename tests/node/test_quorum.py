@@ -2,13 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from registry import CARRIER, MAKER, Registry
-from witnessed import Witnesses
+from witnessed import Witnesses, aside, until
 
 from verifier.ledger import checkpoint as notes
 from verifier.node import boot, highwater, standing
@@ -21,7 +19,8 @@ from verifier.store.log import LogStore
 
 @pytest.fixture
 def three(registry: Registry) -> Iterator[Witnesses]:
-    with Witnesses(registry) as witnesses:
+    with Witnesses(registry.policy.log, lambda: registry.now) as witnesses:
+        registry.policy = witnesses.policy
         yield witnesses
 
 
@@ -33,27 +32,6 @@ def published(registry: Registry) -> bytes:
 
 def cosigners(registry: Registry) -> list[str]:
     return [one.name for one in notes.cosigned(published(registry), registry.policy)]
-
-
-def aside(work: Callable[[], Any]) -> Future[Any]:
-    """Do it in a thread; what it returned or raised."""
-    done: Future[Any] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as fault:
-            done.set_exception(fault)
-
-    threading.Thread(target=run, daemon=True).start()
-    return done
-
-
-def until(true: Callable[[], object], bound_s: float = 20.0) -> None:
-    deadline = time.monotonic() + bound_s
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def pending(registry: Registry) -> bool:
@@ -184,12 +162,12 @@ def test_a_rolled_back_store_is_refused(registry: Registry, three: Witnesses) ->
     sequencer.register(registry.enrolment())
     copy = {key: registry.client.dump(key) for key in registry.client.scan_iter()}
     sequencer.register([registry.product()])
-    newest = three.all[0].head
     registry.client.flushall()
     for key, value in copy.items():
         registry.client.restore(key, 0, value)
-    registry.now += 3
+    copied = published(registry)
     again = registry.sequencer()
-    with pytest.raises(Disowned, match=r"not the one that its witnesses hold \(w1: .*rolled back.*restore the newest"):
+    with pytest.raises(Disowned, match=r"not the one that its witnesses hold \(w\d: .*rolled back.*restore the newest"):
         again.register([registry.product(1)])
-    assert all(witness.head in (newest, sequencer.head) for witness in three.all)
+    assert sum(witness.head == sequencer.head for witness in three.all) >= 2
+    assert published(registry) == copied

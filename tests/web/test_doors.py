@@ -252,7 +252,8 @@ def test_every_answer_carries_the_headers_and_no_verdict_is_cached(demo_house: H
 
 def test_readiness_says_what_stands_behind_it(demo_house: House) -> None:
     assert demo_house.http.get("/readyz").get_json() == {
-        "status": "ready", "size": demo_house.head.size, "witnesses": 0, "quorum": "none"
+        "status": "ready", "size": demo_house.head.size, "witnesses": 0, "quorum": "none",
+        "cosigned": None,
     }  # fmt: skip
 
 

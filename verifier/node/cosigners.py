@@ -128,5 +128,5 @@ REFUSALS = {
 
 def _refusal(status: int, body: bytes) -> Fault:
     told = REFUSALS.get(status, "it did not cosign")
-    said = body[:100].decode("utf-8", "replace").split("\n")[0]
+    said = body[:60].decode("utf-8", "replace").split("\n")[0]
     return Fault(f"{told} ({status} {''.join(c for c in said if c.isprintable())})".replace(" )", ")"), status == 422)

@@ -18,6 +18,7 @@ from verifier.identity import Identity
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
 from verifier.ledger.checkpoint import Checkpoint
+from verifier.ledger.note import NoteError
 from verifier.ledger.policy import Policy
 from verifier.state.keys import BatchRecord, ProductRecord
 from verifier.state.pack import Standing, standing
@@ -156,7 +157,10 @@ class Gatherer:
         self, checkpoint: Any, projected: Any, keyring: Any, product: Any, recalls: Iterable[bytes | None]
     ) -> _Snapshot:
         """The part of a snapshot that is not about one pack; raises NotReady."""
-        note = notes.open(checkpoint, self.policy) if checkpoint else None
+        try:
+            note = notes.open(checkpoint, self.policy) if checkpoint else None
+        except NoteError as fault:  # a policy with other witnesses than when it was published
+            raise NotReady(f"the ledger is not ready to answer: {fault}") from fault
         if note is None or projected is None or int.from_bytes(projected, "big") != note.size:
             raise NotReady("the ledger is not ready to answer: nothing published, or its projection is being rebuilt")
         return _Snapshot(

@@ -206,7 +206,7 @@ DOORS: Mapping[str, Door] = {
     ),
     "resolver.description": Door({200: {JSON: shapes.Resolver}}, "curl $PROBATUM/.well-known/gs1resolver"),
     "health.healthz": Door({200: {JSON: shapes.Healthy}}, "curl $PROBATUM/healthz"),
-    "health.readyz": Door({200: {JSON: shapes.Ready}}, "curl $PROBATUM/readyz"),
+    "health.readyz": Door({200: {JSON: shapes.Ready}, 503: {PROBLEM: shapes.Unready}}, "curl $PROBATUM/readyz"),
     "health.openapi": Door({200: {JSON: Bytes("This description: OpenAPI 3.1.")}}, "curl $PROBATUM/openapi.json"),
 }
 """Endpoint -> its door."""

@@ -4,6 +4,7 @@ One table says which failure is which status. Never a stack trace; nothing here 
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import redis
@@ -22,7 +23,7 @@ log = logging.getLogger("probatum.web")
 
 class Problem(Exception):
     """A refusal with its status; `type_code` is a stable word and ends the problem's type URI. `suggested` is a text
-    to ask with instead, if the one who asks finds it right."""
+    to ask with instead, if the one who asks finds it right; `more` are members of this type of problem alone."""
 
     def __init__(
         self,
@@ -40,13 +41,14 @@ class Problem(Exception):
         self.type_code, self.status, self.detail = type_code, status, detail
         self.title = title or type_code.replace("_", " ").capitalize()
         self.value, self.expected, self.found, self.suggested = value, expected, found, suggested
+        self.more: Mapping[str, Any] = {}
         self.retry_after: int | None = 2 if status == 503 else None  # seconds
 
     def fields(self) -> dict[str, Any]:
         """The members of the problem document."""
         known = {"value": self.value, "expected": self.expected, "found": self.found, "suggested": self.suggested}
         base = {"type": f"/problems/{self.type_code}", "title": self.title, "status": self.status}
-        return {**base, "detail": self.detail, **{k: v for k, v in known.items() if v not in (None, "")}}
+        return {**base, "detail": self.detail, **{k: v for k, v in known.items() if v not in (None, "")}, **self.more}
 
     def response(self) -> Response:
         """The HTTP answer."""

@@ -216,12 +216,30 @@ class Healthy(Shape, frozen=True):
 
 
 class Ready(Shape, frozen=True):
-    """A scan would be answered, and what stands behind it."""
+    """A scan would be answered, and what stands behind it: how many of the policy's witnesses cosigned the checkpoint,
+    which quorum it asks of them, and when that had cosigned (null without one)."""
 
     status: Literal["ready"]
     size: Size
     witnesses: Size
     quorum: str
+    cosigned: Instant | None
+
+
+class Asked(Shape, frozen=True):
+    """A witness as the node sees it: why it does not cosign, and since when (null: it does)."""
+
+    name: str
+    fault: str | None
+    since: Instant | None
+
+
+class Unready(Problem, frozen=True, kw_only=True):
+    """Nothing is answered yet; or (`witnesses_unreached`) nothing new is published since the moment `since`, when the
+    quorum of witnesses stopped cosigning, and how each of them stands."""
+
+    since: Instant | UnsetType = UNSET
+    witnesses: list[Asked] | UnsetType = UNSET
 
 
 class Anchored(Struct, frozen=True):

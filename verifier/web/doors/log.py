@@ -48,7 +48,7 @@ def _published() -> bytes:
 
 def _within(wanted: Tile) -> None:
     """Problem 404 unless the published tree has as many hashes in this tile."""
-    size = notes.open(_published(), desk().gatherer.policy).size
+    size = notes.proposed(_published(), desk().gatherer.policy).size  # shown to whoever may cosign it, too
     width = tiles.width_of(wanted.level, wanted.number, size)
     if wanted.width > width:
         found = f"{wanted.width} of them asked for"
