@@ -16,7 +16,7 @@ ifdef LAN
 export PROBATUM_LAN := $(LAN)
 endif
 
-.PHONY: help run dev test lint bench conformance shots clean redis browser chain vyper
+.PHONY: help run dev test soak lint bench conformance shots clean redis browser chain vyper
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
@@ -33,6 +33,9 @@ test: $(TESTS) redis browser chain vyper ## set up and test everything; PROBATUM
 	@exec $(PY) -m pytest
 
 chain: $(ANVIL) ## set up a chain for development (43 MB): what `make run` then anchors on, and tests need
+
+soak: $(TESTS) redis ## test at length what `make test` takes a slice of
+	@exec $(PY) -m pytest -m soak
 
 lint: $(TESTS) ## ruff and mypy --strict
 	@$(PY) -m ruff check .
