@@ -33,7 +33,7 @@ ROOMS: dict[str, str] = {
     "node": "store vault state ledger statements",
     "witness": "node ledger statements",
     "scanner": "verdict ledger identity",
-    "web": "scanner node store vault labels verdict custody state ledger statements identity",
+    "web": "scanner node store vault labels answers verdict custody state ledger statements identity",
 }
 """Room -> the rooms it may import (a dot names one file of a room). All may import themselves."""
 

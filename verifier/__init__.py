@@ -26,7 +26,7 @@
     witness/     HTTP     who else has seen it?                state, cosigning, forks, doors, server
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi,
                                                                 shelf (catalogues), anchored, deposited, in_force,
-                                                                ledger (of itself), chart
+                                                                ledger (of itself), brought (to it), chart
     commands/             the terminal, one verb a file
     samples/              files in the shape of public ones, all invented, to import
     demo.py               a small consortium to try everything on

@@ -4,6 +4,7 @@ No door that judges lets anyone keep its answer, refusals included; and the hous
 said at a door is seen by the next scan at any worker.
 """
 
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -53,6 +54,16 @@ def test_no_photo_and_no_page_of_one_may_be_kept(demo_house: House) -> None:
         answer = demo_house.http.post(door, data={"image": image.open("rb")})
         assert answer.status_code == 200
         assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_nothing_told_of_what_is_brought_to_the_ledger_may_be_kept(demo_house: House, text: str, accept: str) -> None:
+    evidence = demo_house.http.post("/api/evidence", json={"text": text}).get_data()
+    for form in ({"text": text}, {"file": (BytesIO(evidence), "pack.evidence")}, {"text": "hello"}, {}):
+        answer = demo_house.http.post("/ledger", data=form, headers={"Accept": accept})
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "Accept" in answer.headers["Vary"]
+        assert "ETag" not in answer.headers
 
 
 def test_every_other_door_that_is_read_may_not_be_kept_either(demo_house: House, text: str) -> None:

@@ -16,8 +16,13 @@ import redis
 from playwright.sync_api import Browser, Page, Playwright
 from served import free_port
 
+from verifier.commands.node import keys_of
+from verifier.demo import _world
+from verifier.ledger import checkpoint as notes
+from verifier.ledger.checkpoint import Checkpoint
 from verifier.settings import ROOT
 from verifier.store.embedded import EmbeddedRedis
+from verifier.web.desk import policy_of
 
 PHONE, DESK = (390, 844), (1280, 800)
 FLAGS = (
@@ -125,3 +130,32 @@ def type_in(page: Page, text: str) -> None:
     page.fill("#text", text)
     with page.expect_navigation():
         page.press("#text", "Enter")
+
+
+def bring(page: Page, brought: str | Path | bytes) -> None:
+    """Bring a code (text) or a file to the ledger; the page that answers is there on return."""
+    page.goto("/ledger")
+    with page.expect_navigation():
+        if isinstance(brought, str):
+            page.fill("#text", brought)
+            page.press("#text", "Enter")
+        else:
+            data = brought if isinstance(brought, bytes) else brought.read_bytes()
+            page.set_input_files("#file", {"name": "brought", "mimeType": "application/octet-stream", "buffer": data})
+
+
+def code_of(served: Served) -> str:
+    """The link of a genuine pack."""
+    return _world(served.demo).pack("current", 0).digital_link()
+
+
+def evidence_of(served: Served) -> bytes:
+    """The evidence about it."""
+    return httpx.post(f"{served.url}/api/evidence", json={"text": code_of(served)}, trust_env=False).content
+
+
+def fork_of(served: Served) -> bytes:
+    """A checkpoint that the log signed and never published: only a dishonest node has one."""
+    node = keys_of(served.data / "var")
+    origin = policy_of(served.data / "var").log.name
+    return notes.sign(Checkpoint(origin, 12, bytes(32)), node.log)

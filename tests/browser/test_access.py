@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser.screen import DESK, PHONE, Served, send, type_in
+from browser.screen import DESK, PHONE, Served, bring, code_of, fork_of, send, type_in
 from playwright.sync_api import Page, expect
 
 Open = Callable[..., Page]
@@ -26,6 +26,10 @@ PLACES: dict[str, Reach] = {
     "home": lambda page, _: page.goto("/"),
     "demo": lambda page, _: page.goto("/demo"),
     "docs": lambda page, _: page.goto("/docs"),
+    "ledger": lambda page, _: page.goto("/ledger"),
+    "placed": lambda page, served: bring(page, code_of(served)),
+    "fork": lambda page, served: bring(page, fork_of(served)),
+    "no_file": lambda page, served: bring(page, served.demo / "genuine-qr.png"),
     "genuine": lambda page, served: send(page, served.demo / "genuine-qr.png"),
     "unverified": lambda page, served: send(page, served.demo / "maker-not-enrolled.png"),
     "caution": lambda page, served: send(page, served.demo / "journey-incomplete.png"),
@@ -119,7 +123,7 @@ def test_a_finger_finds_every_target(open_page: Open, served: Served, place: str
 
 # While the camera is open, the page behind it is out of reach.
 REACHABLE = """() => [...(document.querySelector('dialog[open]') ?? document)
-  .querySelectorAll('a[href], button, input:not([type=hidden]), summary, pre')]
+  .querySelectorAll('a[href], button, input:not([type=hidden]), summary, pre, [tabindex="0"]')]
   .filter(e => e.checkVisibility()).map((e, i) => { e.dataset.stop = i; return String(i); })"""
 FROM_THE_START = """() => {
   const start = document.querySelector('dialog[open]') ?? document.body;
@@ -193,5 +197,7 @@ def test_a_screen_reader_is_told_what_it_meets(open_page: Open, served: Served, 
         assert name, control.evaluate("e => e.outerHTML")
     if place in ("camera", "no_camera"):
         expect(page.get_by_role("status")).to_contain_text(re.compile(r"\w"))
-    elif place not in ("home", "demo", "docs"):
+    elif place == "no_file":
+        expect(page.get_by_role("alert")).to_contain_text("That is a photo")
+    elif place not in ("home", "demo", "docs", "ledger"):
         expect(page.get_by_role("status").get_by_role("heading", level=1)).to_be_visible()

@@ -3,6 +3,7 @@ told: as a page and as JSON."""
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from registry import Registry
 from verifier import web
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import note as signing
+from verifier.ledger import tiles
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.cosignature import COSIGNATURE, cosign
 from verifier.ledger.note import VerifierKey
@@ -26,7 +28,9 @@ from verifier.state.replay import clock_time
 from verifier.statements import cbor
 from verifier.statements.kinds import body_of
 from verifier.store import clocks, layout
+from verifier.store.anchors import Anchor, keep
 from verifier.store.clocks import Registered
+from verifier.store.log import LogStore
 from verifier.store.projection import reader
 from verifier.verdict.verdict import utc
 from verifier.web import shapes
@@ -297,3 +301,50 @@ def test_every_other_page_leads_there(demo_house: House) -> None:
 
 def test_its_json_is_small(demo_house: House) -> None:
     assert len(json.dumps(msgspec.to_builtins(seen(demo_house)))) < 20_000
+
+
+# --- what a chain is reported to say ---
+
+
+def anchor(house: House, size: int, /, **changed: Any) -> Anchor:
+    """What a chain would say of the ledger at `size`, unless changed."""
+    root = tiles.root(size, LogStore(house.store).tile)
+    fields: dict[str, Any] = {"size": size, "root": root, "chain": 1, "contract": "0xc0", "transaction": "0x7a"}
+    return Anchor(**fields | {"block": 21_000_000, "depth": 40, "time": 1_800_000_000, "development": False} | changed)
+
+
+@pytest.fixture
+def reported(demo_house: House) -> Iterator[Callable[[list[Anchor]], None]]:
+    yield lambda seen: keep(demo_house.store, seen)
+    demo_house.store.delete(layout.ANCHORS)
+
+
+def test_an_anchor_is_reported_with_block_and_depth(demo_house: House, reported: Callable[..., None]) -> None:
+    size = demo_house.head.size
+    false, ahead = anchor(demo_house, 9, root=bytes(32)), anchor(demo_house, size, size=size + 1, valid=False)
+    reported([anchor(demo_house, 12), false, ahead])
+    told = {one.size: one for one in seen(demo_house).anchors}
+    assert {at: (one.agrees, one.valid) for at, one in told.items()} == {
+        12: (True, True), 9: (False, True), size + 1: (None, False),
+    }  # fmt: skip
+    assert (told[12].block, told[12].depth, told[12].chain) == (21_000_000, 40, 1)
+    text = page(demo_house.http)
+    assert text.count("block 21,000,000, under 40 more") == 3
+    assert "As this server reports; ask the chain" in text
+    assert text.count("two histories!") == 1
+    assert text.count("not deep enough yet") == 1
+
+
+def test_a_development_chain_is_no_anchor_anywhere(demo_house: House, reported: Callable[..., None]) -> None:
+    reported([anchor(demo_house, 12, development=True, chain=31337, contract="0xdeadbeef")])
+    assert seen(demo_house).anchors == []
+    for headers in (PAGE, JSON):
+        text = demo_house.http.get("/ledger", headers=headers).get_data(as_text=True)
+        assert "0xdeadbeef" not in text
+        assert "31337" not in text
+
+
+def test_what_is_no_list_of_anchors_shows_none(demo_house: House, reported: Callable[..., None]) -> None:
+    demo_house.store.set(layout.ANCHORS, b"\xff")
+    assert seen(demo_house).anchors == []
+    reported([])

@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from typing import Literal
 
 from verifier.ledger import checkpoint as notes
+from verifier.ledger import tiles
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.encoding import encode_base64
 from verifier.ledger.note import NoteError
 from verifier.ledger.note import parse as parse_note
 from verifier.ledger.policy import Policy
+from verifier.store import anchors as reported
 from verifier.store import clocks
 from verifier.store.clocks import Registered
 from verifier.store.log import LogStore
 from verifier.verdict.verdict import utc
 from verifier.web.desk import Desk
-from verifier.web.shapes import Cosigner, Grown, Overview, Published
+from verifier.web.shapes import Cosigner, Grown, Overview, Published, Reported
 
 SHOWN = 10  # checkpoints on a page
 NONE = "none"
@@ -42,8 +44,30 @@ def overview(desk: Desk, before: int | None = None) -> Overview:
         witnesses=newest.witnesses if newest else [],
         grown=[Grown(utc(one.time), one.size) for one in clocks.spread(desk.client)],
         checkpoints=shown,
+        anchors=_anchors(desk, newest.size if newest else 0),
         older=f"/ledger?before={shown[-1].size}" if shown and len(history) > SHOWN else None,
     )
+
+
+def _anchors(desk: Desk, size: int) -> list[Reported]:
+    """What public chains are reported to say; a chain for development is none."""
+    log = LogStore(desk.client)
+    seen = [one for one in reported.anchors(desk.client) if not one.development][:SHOWN]
+    return [
+        Reported(
+            size=one.size,
+            root=encode_base64(one.root),
+            chain=one.chain,
+            contract=one.contract,
+            transaction=one.transaction,
+            block=one.block,
+            depth=one.depth,
+            time=utc(one.time),
+            valid=one.valid,
+            agrees=tiles.root(one.size, log.tile) == one.root if one.size <= size else None,
+        )
+        for one in seen
+    ]
 
 
 def _before(raw: bytes, size: int | None) -> bool:
@@ -62,14 +86,18 @@ def _signed(raw: bytes) -> Checkpoint | None:
 def _published(raw: bytes, policy: Policy, recent: Sequence[Registered]) -> Published | None:
     """A note as it is shown; None for one that no log of the policy signed, or that bears a false cosignature."""
     try:
-        head, signatures = notes.proposed(raw, policy), notes.cosigned(raw, policy)
+        head, witnesses = notes.proposed(raw, policy), cosigners(raw, policy)
     except NoteError:
         return None
-    times = {one.name: one.time for one in signatures}
-    moment = policy.quorum_time(times)
+    moment = policy.quorum_time({one.name: one.time for one in notes.cosigned(raw, policy)})
     moment = clocks.time_of(head.size, recent) if moment is None else moment
-    witnesses = [Cosigner(one.name, utc(times[one.name]) if one.name in times else None) for one in policy.witnesses]
     return Published(head.size, encode_base64(head.root), None if moment is None else utc(moment), witnesses)
+
+
+def cosigners(note: bytes, policy: Policy) -> list[Cosigner]:
+    """Each of the policy's witnesses, and when it cosigned this note; raises NoteError for a false cosignature."""
+    times = {one.name: utc(one.time) for one in notes.cosigned(note, policy)}
+    return [Cosigner(one.name, times.get(one.name)) for one in policy.witnesses]
 
 
 def _quorum(head: Published | None, policy: Policy) -> Literal["none", "reached", "missing"]:

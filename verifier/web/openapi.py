@@ -16,7 +16,7 @@ from msgspec import Struct
 from werkzeug.routing import Rule
 
 from verifier.statements.cbor import MAX_BYTES
-from verifier.web import shapes
+from verifier.web import brought, shapes
 from verifier.web.doors import api, register
 
 JSON, PROBLEM, COSE, CBOR = "application/json", "application/problem+json", "application/cose", "application/cbor"
@@ -46,18 +46,21 @@ class Bytes:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A multipart form with a photo as `image`, and the fields of a struct where it has any."""
+    """A multipart form with a file under `name`, and the fields of a struct where it has any."""
 
     what: str
     limit: int
     fields: type[Struct] | None = None
+    name: str = "image"
+    required: bool = True
 
     @property
     def schema(self) -> dict[str, Any]:
         """As OpenAPI says it."""
-        image = {"type": "string", "format": "binary", "description": self.what}
+        file = {"type": "string", "format": "binary", "description": self.what}
         fields = schemas_of(self.fields)[self.fields.__name__]["properties"] if self.fields else {}
-        return {"type": "object", "properties": {"image": image} | fields, "required": ["image"]}
+        required = {"required": [self.name]} if self.required else {}
+        return {"type": "object", "properties": {self.name: file} | fields, **required}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 VERDICT = {200: {JSON: shapes.Verdict}}
 PHOTO = "A JPEG, PNG or WebP of at most 12 MB and 40 million pixels."
 PHOTO_LIMIT = 12_000_000
+BROUGHT = "An evidence file, a conviction, a checkpoint or a tlog-proof, of at most 1.2 MB."
 TILE = r"^(([0-9]|[1-5][0-9]|6[0-3])|entries)/(x[0-9]{3}/)*[0-9]{3}(\.p/[0-9]{1,3})?$"
 
 PLACE = Parameter(
@@ -194,6 +198,16 @@ DOORS: Mapping[str, Door] = {
         'curl -H "Accept: application/json" $PROBATUM/ledger',
         (400,),
         parameters=(BEFORE, LANGUAGE),
+        pages=True,
+    ),
+    "ledger.check": Door(
+        {200: {JSON: shapes.Finding, HTML: Bytes("The same as a page.")}},
+        'curl -H "Accept: application/json" -F "text=CODE" $PROBATUM/ledger\n'
+        'curl -o checkpoint $PROBATUM/checkpoint\n'
+        'curl -H "Accept: application/json" -F file=@checkpoint $PROBATUM/ledger',
+        (400, 413, 415, 422, 429),
+        {FORM: Form(BROUGHT, brought.LIMIT, shapes.Brought, "file", required=False)},
+        (LANGUAGE,),
         pages=True,
     ),
     "resolver.resolve": Door(

@@ -279,6 +279,23 @@ class Published(Shape, frozen=True):
     witnesses: list[Cosigner]
 
 
+class Reported(Shape, frozen=True):
+    """An anchor as this server reports it: `root` of `size` stands in `contract` on the public `chain` (EIP-155), since
+    `block`, under `depth` more. `valid`: enough accounts agree and it lies deep enough; `agrees`: it is this very
+    ledger's root at that size, null where it does not reach so far. Ask the chain itself before you believe it."""
+
+    size: Size
+    root: Base64Root
+    chain: Size
+    contract: str
+    transaction: str
+    block: Size
+    depth: Size
+    time: Instant
+    valid: bool
+    agrees: bool | None
+
+
 class Grown(Shape, frozen=True):
     """The ledger held `size` statements at `time`, as its own clocks say."""
 
@@ -300,3 +317,61 @@ class Overview(Shape, frozen=True):
     grown: list[Grown]
     checkpoints: list[Published]
     older: str | None
+    anchors: list[Reported]
+
+
+class Brought(Shape, frozen=True):
+    """A code, or the code of the box that the file is about, where the file does not say."""
+
+    text: Annotated[str, Meta(max_length=16_384, examples=["(01)09521000000018"])] | None = None
+
+
+class Step(Shape, frozen=True):
+    """One step from a leaf to the root: the neighbour's hash, whether it stands on the left, and what both make."""
+
+    neighbour: Base64Root
+    left: bool
+    hash: Base64Root
+
+
+class Placed(Shape, frozen=True):
+    """A statement in the ledger: leaf `index`, and the way from there to the root. Its `kind` and `said_by`, who
+    signed it, are null where only its parties may read it."""
+
+    index: Size
+    id: Hex32
+    kind: str | None
+    said_by: str | None
+    path: list[Step]
+
+
+Says = Literal[
+    "placed", "judged", "published", "fork", "ahead", "stranger", "unproven", "convicts", "convicts_nobody"
+]
+
+
+class Lied(Shape, frozen=True):
+    """One lie that a conviction proves."""
+
+    code: str
+    sentence: str
+
+
+class Finding(Shape, frozen=True):
+    """What was brought, and what it is. `what`: a "code", or the file that it was. `says`: a code is "placed"; evidence
+    is "judged"; a checkpoint, or that of a proof, is of the tree that is "published", a "fork" of it, "ahead" of what
+    is published here, or a "stranger" to this log; a proof that does not lead to the published tree is "unproven".
+    A conviction "convicts" `who` of `lies`, or nobody.
+    `serial`: whether the maker signed the serial into its lot; `withheld` counts steps that only their parties read."""
+
+    what: Literal["code", "evidence", "checkpoint", "proof", "conviction"]
+    says: Says
+    size: Size | None = None
+    root: Base64Root | None = None
+    statements: list[Placed] = []
+    serial: bool | None = None
+    withheld: Size = 0
+    witnesses: list[Cosigner] = []
+    who: str | None = None
+    lies: list[Lied] = []
+    verdict: Verdict | None = None

@@ -135,13 +135,13 @@ def body_within(limit: int) -> bytes:
         body = request.get_data()
         length = len(body)
     if length > limit:
-        _drain()
+        drain()
         found = f"{length} bytes"
         raise Problem("too_large", 413, "The body is too long.", expected=f"at most {limit} bytes", found=found)
     return body
 
 
-def _drain() -> None:
+def drain() -> None:
     """Read on for a while and keep nothing: to one who is still sending, a connection closed at once is reset, and the
     refusal is lost on its way."""
     left, source = DRAINED, request.environ["wsgi.input"]

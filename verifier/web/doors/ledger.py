@@ -1,17 +1,23 @@
-"""The ledger's own page, and the same as JSON by Accept: how it grew, what was published, who cosigned."""
+"""The ledger's own page, and the same as JSON by Accept: how it grew, what was published, who cosigned; and what
+somebody brings to hold against it, a code or a file. To a browser a refusal of what was brought is that page again."""
 
 import msgspec
 from flask import Blueprint, Response, make_response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from verifier.statements.cbor import MAX_INT
-from verifier.web.doors.api import desk
+from verifier.web.brought import LIMIT, examine, place, too_large
+from verifier.web.doors.api import desk, drain
 from verifier.web.ledger import overview
 from verifier.web.pages.blueprint import finish
-from verifier.web.pages.ledger import ledger_page
-from verifier.web.pages.problems import prefers_json
-from verifier.web.problem import Problem
+from verifier.web.pages.ledger import found_page, ledger_page
+from verifier.web.pages.problems import prefers_json, typed
+from verifier.web.pages.scan import TYPED_LIMIT
+from verifier.web.problem import Problem, of
 
 blueprint = Blueprint("ledger", __name__)
+AROUND = 65_536  # bytes of a form around its file
+BROKEN = 500  # from here on it is our fault, and no page of the ledger can be shown
 
 
 @blueprint.get("/ledger")
@@ -23,12 +29,58 @@ def ledger() -> Response:
     return finish(make_response(ledger_page(seen, desk().trust.policy, desk().clock())))
 
 
+@blueprint.post("/ledger")
+def check() -> Response:
+    """Where the statements about the code in `text` stand, or what `file` is and is worth here; of a file that names no
+    box, `text` says which. Evidence is judged with this server's trust. A page, or JSON by Accept."""
+    try:
+        data, text = _brought()
+        found = examine(desk(), data, text) if data else place(desk(), text)
+    except Exception as fault:
+        told = of(fault)
+        if prefers_json() or told.status >= BROKEN:
+            raise
+        return _refused(told)
+    if prefers_json():
+        return Response(msgspec.json.encode(found), content_type="application/json")
+    return finish(make_response(found_page(found, "" if data else text)))
+
+
 @blueprint.after_request
 def fresh(response: Response) -> Response:
     """No cache keeps it: it is of its moment, and of who asks how."""
     response.headers["Cache-Control"] = "no-store"
     response.vary.update(("Accept", "Accept-Language", "Cookie"))
     return response
+
+
+def _brought() -> tuple[bytes, str]:
+    """The form's file and text; Problem where there is neither, or more than a file of LIMIT."""
+    request.max_content_length = LIMIT + AROUND
+    length = request.content_length
+    if length is not None and length > LIMIT + AROUND:
+        drain()
+        raise too_large(f"a body of {length} bytes")
+    try:
+        data = next((sent for file in request.files.getlist("file") if (sent := file.read())), b"")
+        text = request.form.get("text", "").strip()
+    except RequestEntityTooLarge:  # its length was not told beforehand
+        drain()
+        raise too_large("more") from None
+    if len(text) > TYPED_LIMIT:
+        expected, found = f"at most {TYPED_LIMIT} characters", f"{len(text)} characters"
+        raise Problem("malformed", 422, "No code is as long.", expected=expected, found=found)
+    if not data and not text:
+        raise Problem("nothing_brought", 422, "The form is empty.", expected="a file or a code", found="neither")
+    return data, text
+
+
+def _refused(told: Problem) -> Response:
+    """The page, saying why; what was typed is kept in its form."""
+    page = ledger_page(overview(desk()), desk().trust.policy, desk().clock(), told, typed())
+    answer = finish(make_response(page, told.status))
+    answer.headers.update(told.headers())
+    return answer
 
 
 def _before() -> int | None:

@@ -56,6 +56,8 @@ def again(text: str | None) -> Again | None:
         return request.path, {}
     if not text:
         return None
+    if request.blueprint == "ledger":
+        return url_for("ledger.check"), {"text": text}
     asked = {name: request.form[name] for name in ASKED if name in request.form}
     return url_for("pages.scan"), {"text": text, **asked}
 

@@ -54,7 +54,8 @@ def _rows(media: Media) -> list[dict[str, Any]]:
         plain = shape if isinstance(shape, type) else None
         words = openapi.what(shape)
         if isinstance(shape, Form):
-            found.append({"media": name, "what": words, "fields": [("image", "file", True), *_fields(shape.fields)]})
+            fields = [(shape.name, "file", shape.required), *_fields(shape.fields)]
+            found.append({"media": name, "what": words, "fields": fields})
         else:
             found.append({"media": name, "what": words, "fields": list(_fields(plain))})
     return found

@@ -4,6 +4,7 @@ put in words. The door that answers (page or JSON) is doors/ledger."""
 import shlex
 from datetime import datetime
 
+import msgspec
 from flask import render_template, request
 
 from verifier.ledger.policy import Group, Policy
@@ -11,15 +12,28 @@ from verifier.ledger.tiles import WIDTH, Tile
 from verifier.store.clocks import Registered
 from verifier.verdict.verdict import utc
 from verifier.web import words
+from verifier.web.brought import LIMIT
 from verifier.web.chart import curve
-from verifier.web.shapes import Overview
+from verifier.web.pages.blueprint import again
+from verifier.web.pages.problems import words_of
+from verifier.web.pages.scan import verdict_page
+from verifier.web.problem import Problem
+from verifier.web.shapes import Finding, Overview
 from verifier.web.words import language
 
 SHORT = 6  # characters of a hash shown at each end
+ROSTER = ("genesis", "member", "key")  # the kinds that say who may sign
+FIRST = ("recall", "batch")
+OUTCOMES = {
+    "placed": "neutral", "published": "genuine", "fork": "do_not_use", "unproven": "caution", "ahead": "caution",
+    "stranger": "unverified", "convicts": "do_not_use", "convicts_nobody": "unverified",
+}  # fmt: skip
+"""What a finding says -> whose look it wears. Where a box stands says nothing about it: only a verdict may look so."""
 
 
-def ledger_page(seen: Overview, policy: Policy, now: int) -> str:
-    """The page; its curve ends at `now` (Unix seconds), at the size that is published now."""
+def ledger_page(seen: Overview, policy: Policy, now: int, refused: Problem | None = None, typed: str = "") -> str:
+    """The page; its curve ends at `now` (Unix seconds), at the size that is published now. `refused` is why what was
+    brought is not told, and `typed` what goes back into the form."""
     points = [Registered(row.size, _seconds(row.time)) for row in seen.grown]
     if points and seen.size >= points[-1].size and now > points[-1].time:
         points.append(Registered(seen.size, now))
@@ -31,7 +45,32 @@ def ledger_page(seen: Overview, policy: Policy, now: int) -> str:
         rule=rule(policy, language()),
         older_than=request.args.get("before"),
         tile=f"/{Tile(0, 0, min(WIDTH, seen.size)).path()}" if seen.size else None,
+        refused=refused,
+        code=words_of(refused.type_code, refused.status) if refused else None,
+        typed=typed,
+        limit=LIMIT,
         short=short,
+        server=shlex.quote(request.host_url.rstrip("/")),
+    )
+
+
+def found_page(found: Finding, text: str) -> str:
+    """The page of what was brought: a verdict's where it was evidence, else what it is. `text` is the code, if it was
+    one."""
+    if found.verdict is not None:
+        return verdict_page(msgspec.to_builtins(found.verdict), from_file=True)
+    told = sorted((one for one in found.statements if one.kind not in ROSTER), key=lambda one: one.kind not in FIRST)
+    return render_template(
+        "found.html",
+        found=found,
+        outcome=OUTCOMES[found.says],
+        told=told,
+        roster=[one for one in found.statements if one.kind in ROSTER],
+        batch=next((one for one in told if one.kind == "batch"), None),
+        text=text,
+        again=again(text) if text else None,
+        short=short,
+        code=shlex.quote(text),
         server=shlex.quote(request.host_url.rstrip("/")),
     )
 

@@ -38,15 +38,15 @@ def explain(fault: Exception) -> Response:
     """The page of whatever went wrong, with what was typed kept for correcting."""
     problem = of(fault)
     code = words_of(problem.type_code, problem.status)
-    typed = _typed()
+    kept = typed()
     page = render_template(
         "problem.html",
         code=code,
         status=problem.status,
         problem=problem,
-        typed=typed,
+        typed=kept,
         retry=code in SENT | PHOTO or (request.method == "POST" and problem.status == OUTAGE),
-        again=again(typed),
+        again=again(kept),
     )
     response = make_response(page, problem.status)
     response.headers.update(problem.headers())
@@ -71,7 +71,8 @@ def described(code: str) -> str:
     return render_template("problem.html", code=words_of(code, 400), status=None, problem=None, typed="", retry=False)
 
 
-def _typed() -> str:
+def typed() -> str:
+    """What was typed, to be put back into the form; nothing where the form itself cannot be read."""
     try:
         return request.form.get("text", "")[:KEPT] if request.method == "POST" else ""
     except HTTPException:  # the body itself was refused: over the limit, or cut short

@@ -64,14 +64,15 @@ def typed(identity: Identity) -> str:
     return "".join(f"({ai}){value.replace('(', chr(92) + '(')}" for ai, value in identity.elements)
 
 
-def verdict_page(verdict: dict[str, Any], text: str | None = None) -> str:
+def verdict_page(verdict: dict[str, Any], text: str | None = None, from_file: bool = False) -> str:
     """The page of a verdict as JSON (verdict.to_json): its gravest reason fills the first screen. `text` is the text
-    it was asked with, if it was."""
+    it was asked with, if it was; `from_file`: it was judged from a file that somebody brought, and nothing was asked of
+    the register, nor is to be by a form of the page."""
     cards = _cards(verdict) if verdict["others"] else []
     identity = None if verdict["reasons"][0]["code"] in TOGETHER else verdict["identity"]
     human = sorted(identity["human"], key=lambda row: _printed(row[0])) if identity else []
     link = identity["printed_link"] if identity else None
-    repeated = text or (_repeated(identity) if identity and not cards else None)
+    repeated = None if from_file else text or (_repeated(identity) if identity and not cards else None)
     today = date.fromisoformat(verdict["checked_at"][:10])
     rows = [
         (ai, value, expiry(value, today, language()) if ai == "17" else None)
@@ -87,10 +88,11 @@ def verdict_page(verdict: dict[str, Any], text: str | None = None) -> str:
         cards=cards,
         caps_lock=text is not None and any(row["code"] in UNKNOWN for row in verdict["reasons"]) and _small(verdict),
         of_one=identity is not None or not cards,
+        from_file=from_file,
         again=again(repeated),
         asking=repeated,
         code=shlex.quote(link) if link and verdict["ledger"] else None,
-        ask_lot=link if identity and asks_lot(verdict) else None,
+        ask_lot=link if identity and asks_lot(verdict) and not from_file else None,
         lot_clear=next((row for row in verdict["reasons"] if row["code"] == "lot_not_recalled"), None),
         server=shlex.quote(request.host_url.rstrip("/")),
     )
