@@ -20,8 +20,7 @@
     node/        NETWORK  what do members tell each other?     queue, draft, laying, sequencer, lease, boot, auditor,
                                                                 rehash (with patrol, fsck, shadow),
                                                                 pending, cosigning (with cosigners, quorum, standing),
-                                                                ethereum (with rpc, local_chain)
-                                                                mirror (a log as
+                                                                ethereum (with rpc, local_chain), mirror (a log as
                                                                 files: copying, proved), remote (a log by HTTP)
     witness/     HTTP     who else has seen it?                state, cosigning, forks, doors, server
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi,

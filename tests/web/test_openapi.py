@@ -156,7 +156,8 @@ def test_an_example_works_as_it_stands(server: Served, tmp_path: Path, endpoint:
     (tmp_path / "var").symlink_to(server.data)
     code = _world(server.demo).pack("current", 0).digital_link()
     for line in EXAMPLES[endpoint].splitlines():
-        command = line.replace("CODE", code).replace("/ID", f"/{sha256(genesis).hexdigest()}")
+        entry = sha256(genesis).hexdigest()
+        command = line.replace("CODE", code).replace("/ID", f"/{entry}").replace(" ID ", f" {entry} ")
         command = command.replace("/IMAGE", f"/{image_of(server, line.partition('/products/')[2][:14])}")
         command = command.replace("curl ", "curl --fail-with-body -sS --noproxy '*' ", 1)
         command = command.replace("python ", f"{shlex.quote(sys.executable)} ", 1)

@@ -46,6 +46,19 @@ class Client:
         answer = self._send("GET", path, headers=headers)
         return answer.content, int(answer.headers["Probatum-Leaf"])
 
+    def deposit(self, digest: str, entry: str, key: KeyFile | None) -> Iterator[bytes]:
+        """The bytes of a deposit that the statement `entry` names, as they come; raises ServerError."""
+        url = f"{self.base}/deposits/{digest}?entry={entry}"
+        headers = signed_request.sign("GET", url, None, key.seed, key.kid) if key else {}
+        try:
+            with self._http.stream("GET", url, headers=headers) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _refusal(answer)
+                yield from answer.iter_bytes()
+        except httpx.HTTPError as fault:
+            raise self._not_reached(fault) from fault
+
     def post_json(
         self, path: str, fields: dict[str, Any], headers: dict[str, str] | None = None, key: KeyFile | None = None
     ) -> bytes:
@@ -77,11 +90,18 @@ class Client:
         try:
             answer = self._http.request(method, self.base + path, **request)
         except httpx.HTTPError as fault:
-            raise ServerError(f"{self.base}: not reached ({fault.__class__.__name__}); is it running?") from fault
+            raise self._not_reached(fault) from fault
         if answer.is_success:
             return answer
-        fields = _problem(answer)
-        raise ServerError(f"{answer.status_code} {fields.get('detail', '')}", answer.status_code, fields)
+        raise _refusal(answer)
+
+    def _not_reached(self, fault: httpx.HTTPError) -> ServerError:
+        return ServerError(f"{self.base}: not reached ({fault.__class__.__name__}); is it running?")
+
+
+def _refusal(answer: httpx.Response) -> ServerError:
+    fields = _problem(answer)
+    return ServerError(f"{answer.status_code} {fields.get('detail', '')}", answer.status_code, fields)
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any]:

@@ -10,35 +10,52 @@ from typing import Any
 import click
 import msgspec
 
+from verifier import files
 from verifier.commands.client import Client, ServerError
 from verifier.node import keyfile
-from verifier.node.keyfile import KeyFileError
+from verifier.node.keyfile import KeyFile, KeyFileError
 from verifier.settings import Settings
 from verifier.statements.envelope import Statement, read
 from verifier.statements.event import Event
 from verifier.statements.kinds import body_of
+from verifier.store.deposits import LIMIT
 
 
 @click.command(short_help="Read a registered statement.")
 @click.argument("statement_id", metavar="ID")
 @click.option("--as", "key_path", type=click.Path(dir_okay=False, path_type=Path), help="Your key file.")
 @click.option("--server", help="Whose ledger; this machine's server by default.")
+@click.option(
+    "--deposits", "folder", type=click.Path(file_okay=False, path_type=Path),
+    help="Write what the statement names into this folder too, as its readers may.",
+)  # fmt: skip
 @click.option("--raw", is_flag=True, help="The signed bytes (COSE_Sign1) to standard output.")
 @click.pass_obj
-def command(settings: Settings, statement_id: str, key_path: Path | None, server: str | None, raw: bool) -> None:
+def command(
+    settings: Settings, statement_id: str, key_path: Path | None, server: str | None, folder: Path | None, raw: bool
+) -> None:
     """Read the statement ID (64 hex digits); without --as, what anyone may read."""
     try:
         key = keyfile.load(key_path) if key_path else None
         with Client(server or settings.base_url) as client:
             found, index = client.entry(statement_id, key)
-        if sha256(found).hexdigest() != statement_id:
-            raise ServerError(f"{statement_id}: expected its bytes, found those of {sha256(found).hexdigest()}")
+            if sha256(found).hexdigest() != statement_id:
+                raise ServerError(f"{statement_id}: expected its bytes, found those of {sha256(found).hexdigest()}")
+            for digest in body_of(read(found)).deposits() if folder else ():
+                _fetch(client, digest.hex(), statement_id, key, folder or Path())
         if raw and sys.stdout.isatty():
             raise ServerError("the statement is binary: expected `> FILE`, found a terminal")
         line = found if raw else described(read(found), index).encode()
-    except (ServerError, KeyFileError, ValueError) as fault:
+    except (ServerError, KeyFileError, ValueError, OSError) as fault:
         raise click.ClickException(str(fault)) from None
     sys.stdout.buffer.write(line)
+
+
+def _fetch(client: Client, digest: str, entry: str, key: KeyFile | None, folder: Path) -> None:
+    """Write one deposit whole; raises ServerError, OSError, or files.WrongBytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files.write_chunks(folder / digest, client.deposit(digest, entry, key), digest, LIMIT)
+    click.echo(f"{folder / digest}", err=True)
 
 
 def described(statement: Statement, index: int) -> str:

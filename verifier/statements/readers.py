@@ -3,6 +3,8 @@
 The classes stand in kinds.json beside the kinds that name them, each a list of words; here each word meets its test.
 Who made a pack, or held it before, is no party to what others do with it: each owns the data that it made itself, and
 an authority may investigate (Reg. (EU) 2016/161 Art. 38, 39). A maker learns counts, never where a pack was supplied.
+Who keeps the ledger holds all of it, so that no fire at one place is the end of it: the registry, and each member that
+the policy names as a witness. They hand it on under this same rule.
 Of a kind that is not for anyone, strangers learn what its `strangers` column names, through the node's answer: the
 field-level half of the rule is that an answer's Stop has no other field.
 """
@@ -27,6 +29,10 @@ class Reader(Protocol):
     def roles(self) -> frozenset[str]:
         """Its roles."""
 
+    @property
+    def witness(self) -> bool:
+        """Whether the log's policy names it: a witness stands there under its member's id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parties:
@@ -40,6 +46,8 @@ WORDS: Mapping[str, Callable[[Parties, Reader], bool]] = {
     "signer": lambda parties, reader: reader.member == parties.signer,
     "named": lambda parties, reader: reader.member in parties.named,
     "authority": lambda _, reader: "authority" in reader.roles,
+    "registry": lambda _, reader: "registry" in reader.roles,
+    "witness": lambda _, reader: reader.witness,
 }
 """Each word of a class but "anyone", which asks nothing."""
 
@@ -48,7 +56,15 @@ CLASSES: Mapping[str, tuple[str, ...]] = {name: tuple(words) for name, words in 
 
 def may_read(kind: Kind, parties: Parties, reader: Reader | None) -> bool:
     """Whether `reader` (None: somebody whom nothing proves) may read a statement of `kind` that concerns `parties`."""
-    words = CLASSES[kind.readers]
+    return _is_one(CLASSES[kind.readers], parties, reader)
+
+
+def may_fetch(parties: Parties, reader: Reader | None) -> bool:
+    """Whether `reader` may have the deposits that a statement which concerns `parties` names."""
+    return _is_one(CLASSES["deposits"], parties, reader)
+
+
+def _is_one(words: tuple[str, ...], parties: Parties, reader: Reader | None) -> bool:
     return "anyone" in words or (reader is not None and any(WORDS[word](parties, reader) for word in words))
 
 

@@ -7,11 +7,12 @@ from flask import g
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The enrolled member whose key (`kid`) signed this request."""
+    """The enrolled member whose key (`kid`) signed this request; `witness` where the log's policy names it."""
 
     kid: bytes
     member: str
     roles: frozenset[str]
+    witness: bool = False
 
 
 def remember(caller: Caller, body: bytes | None) -> Caller:

@@ -159,6 +159,16 @@ DOORS: Mapping[str, Door] = {
         parameters=(Parameter("entry", "path", "The statement's id: SHA-256 in hex.", HASH),),
         signed="may",
     ),
+    "register.deposited_bytes": Door(
+        {200: {OCTETS: Bytes("The deposit's bytes.", register.DEPOSIT_LIMIT)}},
+        "python -m verifier entry ID --as var/keys/laboratoires-aubrac.key --deposits deposits/",
+        (400, 403, 404),
+        parameters=(
+            Parameter("digest", "path", "The deposit's SHA-256, in hex.", HASH),
+            Parameter("entry", "query", "The id of a statement that names it.", HASH),
+        ),
+        signed="may",
+    ),
     "register.deposit": Door(
         {201: {JSON: shapes.Deposited}},
         ISSUE.format(batch="LOT43"),

@@ -16,7 +16,7 @@ from verifier.statements.envelope import Statement, read, signed_by
 from verifier.statements.errors import Malformed, Refused
 from verifier.statements.kinds import KINDS, body_of
 from verifier.statements.product import Product
-from verifier.statements.readers import may_read, parties_of
+from verifier.statements.readers import may_fetch, may_read, parties_of
 from verifier.store import deposits
 from verifier.store.projection import Overlay
 from verifier.store.projection import reader as projected
@@ -155,6 +155,31 @@ def _open_to(reader: Caller | None, raw: bytes | None) -> bool:
         return False
     statement = read(raw)
     return may_read(KINDS[statement.kind], parties_of(statement), reader)
+
+
+@blueprint.get("/deposits/<digest>")
+def deposited_bytes(digest: str) -> Response:
+    """A deposit that the statement `entry` names, to its signer, an authority, and who keeps the ledger (signed).
+
+    What is not open to the asker, or not kept here, answers as what is not there."""
+    entry, reader = request.args.get("entry", ""), caller(None) if claims_signature() else None
+    if len(entry) != 64 or set(entry) - set("0123456789abcdef"):
+        raise Problem("entry", 400, "Which statement names it?", expected="64 lower-case hex digits", found=entry[:70])
+    leaf, folder = desk().gatherer.log.leaf(bytes.fromhex(entry)), deposit_folder(desk().settings.data)
+    if leaf is None or not _names(leaf[1], digest, reader) or (length := deposits.length(folder, digest)) is None:
+        raise Problem("deposit_unknown", 404, "No such deposit is open to you.", value=digest[:70])
+    answer = Response(deposits.open_chunks(folder, digest), content_type=OCTETS)
+    answer.content_length = length
+    answer.headers["Content-Disposition"] = "attachment"  # a stranger's bytes: nothing for a browser to show
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
+
+
+def _names(raw: bytes, digest: str, reader: Caller | None) -> bool:
+    """Whether these bytes name a deposit which `reader` may have."""
+    statement = read(raw)
+    named = {one.hex() for one in body_of(statement).deposits()}
+    return digest in named and may_fetch(parties_of(statement), reader)
 
 
 @blueprint.put("/deposits/<digest>")
