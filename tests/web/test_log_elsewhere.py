@@ -1,18 +1,28 @@
-"""The log read by a client that nobody here wrote: the Go project's checkpoint and tile code, out of its own
-distribution, so that no network is needed."""
+"""The log read by clients that nobody here wrote: the Go project's checkpoint and tile code, out of its own
+distribution, so that no network is needed; and torchwood's, which follows a served log."""
 
 import os
 import shutil
 import subprocess
+import threading
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from golang import Elsewhere
+from werkzeug.serving import make_server
 from wide import Wide
 
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
 from verifier.ledger.tiles import Tile
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 SOURCE = Path(__file__).parent.parent / "elsewhere" / "readlog.go"
 OFFLINE = {"GOFLAGS": "-mod=mod", "GOPROXY": "off", "GOTOOLCHAIN": "local", "GOWORK": "off"}
@@ -78,3 +88,38 @@ def test_go_refuses_a_flipped_byte(readlog: Path, wide: Wide, tmp_path: Path, pa
     said[45] ^= 1
     (tmp_path / path).write_bytes(said)
     assert run(readlog, wide, tmp_path).returncode != 0
+
+
+@contextmanager
+def served(app: "WSGIApplication") -> Iterator[str]:
+    """The application on a port of its own; the URL."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.timeout(600)  # the first build of a fresh machine
+def test_a_public_tile_client_follows_the_doors_to_the_last_entry(elsewhere: Elsewhere, wide: Wide) -> None:
+    with served(wide.app.wsgi_app) as url:
+        done = elsewhere.run("follow", url, str(wide.registry.policy.log))
+    entries = sha256(b"".join(wide.log.ids(0, wide.size))).hexdigest()
+    assert (done.returncode, done.stdout.decode()) == (0, f"{wide.head.origin} {wide.size}\n{wide.size} {entries}\n")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("path", ["/checkpoint", "/tile/0/000", "/tile/entries/001"])
+def test_a_public_tile_client_refuses_what_doors_that_lie_serve(elsewhere: Elsewhere, wide: Wide, path: str) -> None:
+    """The control: it does check."""
+
+    def lying(environ: "WSGIEnvironment", start: "StartResponse") -> list[bytes]:
+        whole = b"".join(wide.app.wsgi_app(environ, start))
+        return [whole[:45] + bytes([whole[45] ^ 1]) + whole[46:] if environ["PATH_INFO"] == path else whole]
+
+    with served(lying) as url:
+        assert elsewhere.run("follow", url, str(wide.registry.policy.log)).returncode == 1

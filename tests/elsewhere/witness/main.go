@@ -1,14 +1,16 @@
-// A witness, a log's client and verifiers that nobody here wrote: transparency-dev's, and for policies torchwood's.
+// A witness, a log's client and verifiers that nobody here wrote: transparency-dev's, and torchwood's.
 //
 //	serve LOG_VKEY SKEY...                a witness of that log on a free port of the loopback; says its address
 //	ask URL OLD [HASH...] < CHECKPOINT    asks a witness to cosign, as their client does; says its answer
 //	open LOG_VKEY [VKEY...] < CHECKPOINT  verifies a checkpoint; says origin, size, and who cosigned when
 //	prove ENTRY LOG_VKEY [VKEY...] < PROOF  verifies a tlog-proof of a hexadecimal entry; says index and size
+//	follow URL LOG_VKEY                   reads a served log to its end; says how many entries, and their SHA-256
 //	believe ENTRY POLICY < PROOF          verifies it by the text of a tlog-policy; says nothing
 package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -106,6 +108,19 @@ func prove(entry, key string, keys []string) {
 	fmt.Println("index", read.Index)
 }
 
+func follow(from, key string) {
+	ctx, fetcher := context.Background(), must(torchwood.NewTileFetcher(from))
+	opened := open(must(fetcher.ReadEndpoint(ctx, "checkpoint")), key, nil)
+	tree := tlog.Tree{N: int64(opened.Size), Hash: tlog.Hash(opened.Hash)}
+	reader, count, digest := must(torchwood.NewClient(fetcher)), 0, sha256.New()
+	for _, entry := range reader.AllEntries(ctx, tree, 0) {
+		count++
+		digest.Write(entry)
+	}
+	must(0, reader.Err())
+	fmt.Printf("%d %x\n", count, digest.Sum(nil))
+}
+
 func main() {
 	switch words := os.Args[2:]; os.Args[1] {
 	case "serve":
@@ -116,6 +131,8 @@ func main() {
 		open(must(io.ReadAll(os.Stdin)), words[0], words[1:])
 	case "prove":
 		prove(words[0], words[1], words[2:])
+	case "follow":
+		follow(words[0], words[1])
 	case "believe":
 		policy := must(torchwood.ParsePolicy([]byte(words[1])))
 		leaf := tlog.RecordHash(must(hex.DecodeString(words[0])))
