@@ -18,10 +18,11 @@
     store/       REDIS    what is kept?                        layout (every key), log, projection, gather, anchors
     vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed
     node/        NETWORK  what do members tell each other?     queue, draft, laying, sequencer, lease, boot, auditor,
-                                                                rehash (with patrol, fsck, shadow),
+                                                                rehash (with patrol, fsck, shadow), restoring,
                                                                 pending, cosigning (with cosigners, quorum, standing),
                                                                 ethereum (with rpc, local_chain), mirror (a log as
-                                                                files: copying, proved), remote (a log by HTTP)
+                                                                files: copying, proved), held (what is here), remote
+                                                                (a log by HTTP)
     witness/     HTTP     who else has seen it?                state, cosigning, forks, doors, server
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi,
                                                                 shelf (catalogues), anchored, deposited, in_force,

@@ -79,14 +79,14 @@ def test_a_bit_flipped_on_the_disk(held: Kept) -> None:
     flip(path, at + len(held.body) // 2)
     told = held.start()
     assert told.startswith("the ledger in this store is damaged, or not this log's (leaf 10: expected the bytes of")
-    assert told.endswith("restore the newest copy of the store, or another member's")
+    assert told.endswith("restore the newest copy of the store, or another member's (python -m verifier restore)")
 
 
 def test_a_torn_file(held: Kept) -> None:
     path = held.written()[-1]
     path.write_bytes(path.read_bytes()[:-9])
     before = path.read_bytes()
-    with pytest.raises(StoreError, match=r"nothing was changed: restore the folder from a copy, or mend a copy of it"):
+    with pytest.raises(StoreError, match=r"nothing was changed: restore the folder from a copy, mend a copy of it"):
         held.start()
     assert path.read_bytes() == before
 
@@ -105,7 +105,7 @@ def test_an_older_copy(held: Kept) -> None:
     held.older.rename(held.data / "redis")
     told = held.start()
     assert told.startswith("this store holds 28 leaves, and 30 were published from this machine: it was emptied")
-    assert "restore the newest copy of the store, or another member's, or begin another ledger in another" in told
+    assert "restore the newest copy of the store, or another member's (python -m verifier restore), or begin" in told
 
 
 def test_an_emptied_store(held: Kept) -> None:

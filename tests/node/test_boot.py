@@ -154,8 +154,8 @@ def test_an_emptied_store_does_not_begin_again(registry: Registry, size: int) ->
         boot.verify(registry.client, registry.policy, mark)
     assert str(refused.value) == (
         f"this store holds 0 leaves, and {size} were published from this machine: it was emptied, rolled back or "
-        "exchanged; restore the newest copy of the store, or another member's, or begin another ledger in another "
-        "PROBATUM_DATA"
+        "exchanged; restore the newest copy of the store, or another member's (python -m verifier restore), or begin "
+        "another ledger in another PROBATUM_DATA"
     )
 
 

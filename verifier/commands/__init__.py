@@ -26,6 +26,8 @@ VERBS = {
     "audit": "Read a node's whole log again, and name the first wrong byte.",
     "convict": "Check a conviction: who lied, about what, since when.",
     "fsck": "Read again everything that is held here, and name the first wrong leaf.",
+    "backup": "Copy what is held here into a folder.",
+    "restore": "Bring the ledger back into an empty store, from a backup or from any member.",
     "rebuild": "Replay the ledger into every derived key.",
 }
 """Verb -> what it does; its file bears its name (with a "_" after one that is Python's own)."""

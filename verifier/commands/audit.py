@@ -51,7 +51,7 @@ def asked_wrongly() -> Iterator[None]:
         raise Usage(str(fault)) from None
 
 
-def _prefix(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+def log_prefix(_: click.Context | None, __: click.Parameter | None, value: str | None) -> str | None:
     """The log's prefix, without a slash at its end."""
     if value is None:
         return None
@@ -62,7 +62,7 @@ def _prefix(_: click.Context, __: click.Parameter, value: str | None) -> str | N
 
 
 @click.command(cls=Command, short_help="Read a node's whole log again.")
-@click.option("--from", "url", callback=_prefix, help="Whose log; this machine's server by default.")
+@click.option("--from", "url", callback=log_prefix, help="Whose log; this machine's server by default.")
 @click.option(
     "--trust", "trust_path", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="What is believed beforehand (verifier trust); its checkpoint, if any, must lie in the log's past.",

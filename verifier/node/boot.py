@@ -16,7 +16,7 @@ from verifier.node.rehash import Hear, Mark, walk
 from verifier.store import layout
 from verifier.store.log import LogStore
 
-RESTORE = "restore the newest copy of the store, or another member's"
+RESTORE = "restore the newest copy of the store, or another member's (python -m verifier restore)"
 
 
 class Corrupt(RuntimeError):

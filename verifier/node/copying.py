@@ -108,6 +108,11 @@ def _ids(source: Source, tile: Tile, mirror: Mirror, hashes: bytes) -> tuple[lis
         ids = mirror.ids(tile.number, tile.width)
         if b"".join(map(leaf_hash, ids)) == hashes:
             return ids, tiles.encode_entries(ids)
+    return ids_under(source, tile, hashes)
+
+
+def ids_under(source: Source, tile: Tile, hashes: bytes) -> tuple[list[bytes], bytes]:
+    """The ids whose leaf hashes are these, and their bundle, as the source has them; raises Lied or Unreached."""
     bundle = fetch(source, tile, entries=True)
     ids = [bundle[at + 2 : at + UNIT] for at in range(0, len(bundle), UNIT)]
     if tiles.encode_entries(ids) != bundle or b"".join(map(leaf_hash, ids)) != hashes:

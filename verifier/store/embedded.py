@@ -41,7 +41,10 @@ VOLATILE = (
 )
 """Of the server that counts (web/limits): nothing on disk, and what ends soonest goes first when memory is short."""
 
-ADVICE = "; nothing was changed: restore the folder from a copy, or mend a copy of it with redis-check-aof"
+ADVICE = (
+    "; nothing was changed: restore the folder from a copy, mend a copy of it with redis-check-aof, or move it away "
+    "and restore the ledger (python -m verifier restore)"
+)
 
 
 class EmbeddedRedis:

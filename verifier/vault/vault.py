@@ -104,6 +104,17 @@ class Vault:
                 raise VaultError(f"{kind} {name}", "the write-ahead log emptied", "a reader holding it; try again")
         return row is not None
 
+    def copy(self, file: Path) -> None:
+        """Write all that the vault holds now into a file of mode 0600, sealed as it is: what is forgotten here later is
+        still known there. The master key is not in it."""
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+        with _told(file):
+            out = sqlite3.connect(file)
+            try:
+                self._connection().backup(out)
+            finally:
+                out.close()
+
     def names(self, kind: str) -> list[str]:
         """The names of a kind, sorted."""
         with _told(self.folder):
