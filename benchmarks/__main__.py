@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import flat, keeping, offline, registering, scanning, serials, signing
+from benchmarks import flat, keeping, offline, registering, scanning, serials, signing, witnessed
 from benchmarks.figures import Figure, show
 
 PARTS: dict[str, Callable[[Path], list[Figure]]] = {
@@ -15,6 +15,7 @@ PARTS: dict[str, Callable[[Path], list[Figure]]] = {
     "sign": signing.figures,
     "register": registering.figures,
     "offline": offline.figures,
+    "witnessed": witnessed.figures,
     "flat": flat.figures,
     "keep": keeping.figures,
 }

@@ -30,6 +30,7 @@
     commands/             the terminal, one verb a file
     samples/              files in the shape of public ones, all invented, to import
     demo.py               a small consortium to try everything on
+    consortium/           the same with five witnesses, and what happens when one of us fails, or lies
 
 settings.py reads the environment, process.py keeps a child process, files.py writes whole files: they know nothing of
 ours. Imports run one way (tests/test_architecture.py holds them): a pure room asks no clock, no disk, no network; their

@@ -13,6 +13,7 @@ from verifier.settings import SettingsError, from_env
 
 VERBS = {
     "serve": "Start Redis, the node and the web workers; stop all cleanly.",
+    "demo": "See what five witnesses do when one of us fails, or lies.",
     "node": "Run the one process that holds the log's key.",
     "witness": "Cosign what a log shows, once it is kept.",
     "issue": "Issue a batch and draw its labels.",
