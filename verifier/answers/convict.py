@@ -13,7 +13,6 @@ from verifier.answers.conviction import Conviction
 from verifier.answers.lies import WORDS, Leaf, Lie, Said, Shown, differ, lies
 from verifier.identity import digital_link
 from verifier.ledger import checkpoint as notes
-from verifier.ledger import note
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.merkle import verify_consistency
 from verifier.ledger.policy import Policy
@@ -101,6 +100,8 @@ def _entitled(raw: bytes, answer: Answer, roster: Roster) -> MemberRecord:
 def _tree(said: Evidence, size: int, policy: Policy) -> tuple[Checkpoint, bytes]:
     """The checkpoint that is believed, and the root of its first `size` leaves."""
     believed = notes.open(said.checkpoint or b"", policy)
+    if believed.origin != policy.log.name:  # of several logs, the consortium's own
+        raise Unproven("origin", value=believed.origin, expected=policy.log.name, found=believed.origin)
     growth = said.growth
     if growth is None and size == believed.size:
         return believed, believed.root
@@ -152,23 +153,13 @@ def _beside(answer: Answer, kid: bytes, raw: bytes | None, root: bytes) -> list[
 
 def _the_log(conviction: Conviction, trust: Trust) -> Convicted:
     """The log signed two trees, neither of which grew from the other."""
-    seen = signed_by_log(conviction.seen or b"", trust.policy)
+    seen = notes.proposed(conviction.seen or b"", trust.policy)  # its own signature binds it, cosigned or not
     believed, root = _tree(conviction.said, seen.size, trust.policy)
-    if root == seen.root:
-        raise Unproven("no_lie", value=seen.size, expected="another root", found="the root that it grew from")
+    if seen.origin != believed.origin or root == seen.root:
+        found = f"{seen.origin}, {seen.root.hex()}"
+        raise Unproven("no_lie", value=seen.size, expected=f"another root of {believed.origin}", found=found)
     log = trust.policy.log
     return Convicted("", log.name, log.key_id, None, seen.size, None, (Lie("two_logs"),), {}, believed)
-
-
-def signed_by_log(signed: bytes, policy: Policy) -> Checkpoint:
-    """The checkpoint of a note that bears the log's own signature, whoever else cosigned it or did not: what the log is
-    held to. Raises NoteError."""
-    parsed = note.parse(signed)
-    note.verify(parsed, [policy.log])
-    found = notes.parse(parsed.text)
-    if found.origin != policy.log.name:
-        raise note.NoteError("origin", expected=policy.log.name, found=found.origin)
-    return found
 
 
 def to_json(convicted: Convicted, language: str) -> dict[str, Any]:
