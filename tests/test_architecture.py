@@ -30,7 +30,7 @@ ROOMS: dict[str, str] = {
     "answers": "verdict state custody ledger statements identity",
     "vault": "",
     "store": "verdict.evidence state ledger statements identity",
-    "node": "store vault state ledger statements",
+    "node": "answers store vault state verdict.evidence verdict.trust ledger statements identity",
     "witness": "node ledger statements",
     "scanner": "verdict ledger identity",
     "web": "scanner node store vault labels answers verdict custody state ledger statements identity",

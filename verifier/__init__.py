@@ -18,6 +18,7 @@
     store/       REDIS    what is kept?                        layout (every key), log, projection, gather, anchors
     vault/       DISK     what may be forgotten?               openings, each under a key that can be destroyed
     node/        NETWORK  what do members tell each other?     queue, draft, laying, sequencer, lease, boot, auditor,
+                                                                watcher (with memory, questions, inbox),
                                                                 rehash (with patrol, fsck, shadow), restoring,
                                                                 pending, cosigning (with cosigners, quorum, standing),
                                                                 ethereum (with rpc, local_chain), mirror (a log as

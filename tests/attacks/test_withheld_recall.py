@@ -5,47 +5,36 @@ recall that is a leaf below that size, and is not named, convicts the key that s
 """
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
-from forge import Case, Forger, answer_of, cases_of, signed, trust, verdict
+from click.testing import CliRunner
+from forge import Case, Forger, cases_of, signed, trust, verdict
 from house import House
+from lying import convict, lying, serving, trust_file, watch
 
-from verifier.identity import Identity
-from verifier.ledger import checkpoint as notes
-from verifier.ledger.merkle import leaf_hash, verify_inclusion
+from verifier.answers.convict import Unproven
+from verifier.answers.convict import convict as convict_by
+from verifier.answers.conviction import Conviction
+from verifier.commands import main
+from verifier.ledger.proof import Proof, parse, verify
 from verifier.state.replay import MOST_RECALLS
-from verifier.statements.envelope import Statement, read
-from verifier.statements.kinds import body_of
+from verifier.statements.answer import Answer
+from verifier.statements.envelope import Statement
 from verifier.statements.recall import Recall
-from verifier.statements.roster import Roster, enrol, signer
 from verifier.verdict import evidence as files
 from verifier.verdict.evidence import Evidence, Exhibit
 
 
-def convicts(evidence: Evidence, left_out: Exhibit, identity: Identity, house: House) -> bool:
-    """Whether `left_out` is a recall of this pack that the signed answer in `evidence` had to name, and did not.
-
-    What an auditor does: nothing is asked of the node but what it signed."""
-    checkpoint = notes.open(evidence.checkpoint or b"", trust(house).policy)
-    answer, recall = answer_of(evidence), read(left_out.raw)
-    verify_inclusion(leaf_hash(recall.id), left_out.index, checkpoint.size, left_out.path, checkpoint.root)
-    roster = enrolled(evidence)
-    signer(read(evidence.answer or b""), checkpoint.size - 1, roster)  # raises unless it is the node's
-    body = body_of(recall)
-    assert isinstance(body, Recall)
-    covers = body.gtin == identity.gtin and body.covers(identity.batch, identity.serial)
-    named = (answer.size, answer.root) == (checkpoint.size, checkpoint.root) and recall.id in answer.applies
-    return covers and answer.identity == identity.digital_link() and not named
-
-
-def enrolled(evidence: Evidence) -> Roster:
-    roster = Roster()
-    for exhibit in evidence.statements:
-        statement = read(exhibit.raw)
-        if statement.kind in ("genesis", "member", "key"):
-            threshold = getattr(body_of(statement), "threshold", roster.k)
-            roster = roster.with_records(enrol(statement, exhibit.index, roster), threshold)
-    return roster
+def convicts(evidence: Evidence, left_out: Exhibit, house: House) -> bool:
+    """Whether `left_out` beside the signed answer in `evidence` convicts who signed it."""
+    shown = tuple(sorted({*evidence.statements, left_out}, key=lambda exhibit: exhibit.index))
+    try:
+        convict_by(Conviction(replace(evidence, statements=shown)), trust(house))
+    except Unproven:
+        return False
+    return True
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +54,8 @@ def test_the_answer_and_the_recall_together_convict(demo_house: House, case: Cas
     exhibit = node.show([recall.id])[0]
     assert verdict(demo_house, case.identity, honest).reasons == ("recall_patient",)
     assert verdict(demo_house, case.identity, lie).outcome == "genuine"  # what the patient sees, that once
-    assert convicts(lie, exhibit, case.identity, demo_house)
-    assert not convicts(honest, exhibit, case.identity, demo_house)
+    assert convicts(lie, exhibit, demo_house)
+    assert not convicts(honest, exhibit, demo_house)
 
 
 def test_who_only_carries_the_evidence_cannot_hide_it(demo_house: House, case: Case, recall: Statement) -> None:
@@ -82,8 +71,65 @@ def test_who_only_carries_the_evidence_cannot_hide_it(demo_house: House, case: C
 def test_an_answer_from_before_the_recall_is_no_lie(demo_house: House, case: Case, recall: Statement) -> None:
     before = Forger(demo_house)
     exhibit = before.grown(recall).show([recall.id])[0]
-    with pytest.raises(ValueError, match=r"leaf index|inclusion path"):
-        convicts(before.remake(case.evidence), exhibit, case.identity, demo_house)
+    assert not convicts(before.remake(case.evidence), exhibit, demo_house)
+
+
+def test_an_auditor_that_asks_as_patients_do_publishes_the_conviction(world: House, tmp_path: Path) -> None:
+    """A real node, that hides it from everybody, and an auditor that is nobody: a recall is anyone's to read."""
+    pack = world.world.pack("imported", 20)
+    body = Recall(gtin=pack.gtin or "", depth="patients", reason="withheld", batches=[pack.batch or ""])
+    recall = world.sign("recall", "agence-sante", body)
+    assert world.register(recall.raw).status_code == 201
+    assert world.codes(pack) == ["recall_patient"]
+
+    def lie(answer: Answer) -> dict[str, Any]:
+        return {"applies": [one for one in answer.applies if one != recall.id]}
+
+    with serving(world) as url, lying(world, lie):
+        assert world.codes(pack) == ["genuine", "not_recorded"]
+        status, lines = watch(world, url, tmp_path, code=pack.digital_link())
+    assert (status, {line["lies"][0]["code"] for line in lines}) == (1, {"hidden_recall"})
+    assert len(lines) == len({line["identity"] for line in lines})  # one a thing, however often it is asked about
+    about = next(line for line in lines if line["identity"] == pack.digital_link())
+    code, found = convict(tmp_path, about["conviction"])
+    assert (code, found["who"]["name"]) == (0, about["who"]["name"])
+    assert found["lies"][0]["statement"]["id"] == recall.id.hex()
+    assert found["answered"]["size"] > found["lies"][0]["statement"]["leaf"]
+
+
+def test_a_fork_without_it_is_caught_by_its_senders_receipt(world: House, tmp_path: Path) -> None:
+    """To the sender the log shows a ledger that holds the recall, to everybody else one that never did."""
+    body = Recall(gtin="09521000000018", depth="pharmacies", reason="forked", batches=["ELSE"])
+    recall = world.sign("recall", "agence-sante", body)
+    honest = Forger(world)
+    shown, inbox = honest.grown(recall), tmp_path / "inbox"
+    inbox.mkdir()
+    receipt = Proof(honest.size, shown.show([recall.id])[0].path, shown.note())
+    (inbox / "receipt").write_bytes(receipt.encode())
+    assert verify(receipt, recall.id, trust(world).policy).size == shown.size
+    instead = Recall(gtin=body.gtin, depth="pharmacies", reason="instead", batches=["ELSE"])
+    assert world.say("recall", "agence-sante", instead).status_code == 201
+    with serving(world) as url:
+        status, lines = watch(world, url, tmp_path, "--inbox", str(inbox), rounds=2)
+    (found,) = [line for line in lines if "conviction" in line]
+    assert (status, found["lies"][0]["code"], found["who"]["name"]) == (1, "two_logs", "probatum.example/demo")
+    assert convict(tmp_path, found["conviction"])[0] == 0
+
+
+def test_an_honest_receipt_convicts_nobody(world: House, tmp_path: Path) -> None:
+    body = Recall(gtin="09521000000018", depth="pharmacies", reason="receipted", batches=["ELSE"])
+    recall = world.sign("recall", "agence-sante", body)
+    assert world.register(recall.raw).status_code == 201
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    with serving(world) as url:
+        words = ["entry", recall.id.hex(), "--server", url, "--receipt", str(inbox / "receipt")]
+        done = CliRunner().invoke(main, [*words, "--trust", str(trust_file(world, tmp_path))])
+        assert (done.exit_code, done.output) == (0, "")
+        kept = parse((inbox / "receipt").read_bytes())
+        assert verify(kept, recall.id, trust(world).policy).size > kept.index
+        status, lines = watch(world, url, tmp_path, "--inbox", str(inbox), rounds=2)
+    assert (status, lines) == (0, [{"file": "receipt", "said": "a receipt"}])
 
 
 def test_the_honest_node_shows_it_at_once(world: House) -> None:

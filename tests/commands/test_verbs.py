@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from lying import two_logs
 from served import Served, free_port
 
 from verifier import labels
@@ -187,15 +188,16 @@ def test_the_readme_shows_every_verb_that_people_use() -> None:
 
 
 def test_the_readmes_commands_run_in_their_order(server: Served, tmp_path: Path) -> None:
-    """In an empty folder, as they stand; only photo.png, the data folder, CODE and ID are put in: a demo pack's until
-    there are labels of our own, and the last statement's."""
+    """In an empty folder, as they stand; only photo.png, the data folder, CODE, ID and FILE are put in: a demo pack's
+    until there are labels of our own, the last statement's, and a conviction."""
     (tmp_path / "photo.png").write_bytes((server.demo / "genuine-qr.png").read_bytes())
     (tmp_path / "var").symlink_to(server.data)
     (tmp_path / "verifier").symlink_to(ROOT / "verifier")
-    code, said, entry = pack(server, 0), dict[str, str](), "ID"
+    code, said, entry, lie = pack(server, 0), dict[str, str](), "ID", two_logs(server.data)
     for line in COMMANDS:
         command = line.replace("CODE", shlex.quote(code)).replace(" ID ", f" {entry} ")
         command = command.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
+        command = command.replace("convict FILE", f"convict {shlex.quote(str(lie))}")
         if "--listen" in command:
             stands_until_stopped(command.replace("8100", str(free_port())), tmp_path, server)
             continue

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from flask import Flask
 from house import House
+from lying import two_logs
 from served import Served
 
 from verifier.demo import _world
@@ -148,7 +149,7 @@ def image_of(server: Served, gtin: str) -> str:
 
 @pytest.mark.parametrize("endpoint", EXAMPLES)
 def test_an_example_works_as_it_stands(server: Served, tmp_path: Path, endpoint: str) -> None:
-    """Only photo.png, statement.cose, statements.cbor, CODE, ID and the keys' folder are put in."""
+    """Only photo.png, statement.cose, statements.cbor, CODE, ID, CONVICTION and the keys' folder are put in."""
     genesis = (server.data / "genesis.cose").read_bytes()
     (tmp_path / "statement.cose").write_bytes(genesis)
     (tmp_path / "statements.cbor").write_bytes(cbor.encode([genesis]))
@@ -159,6 +160,8 @@ def test_an_example_works_as_it_stands(server: Served, tmp_path: Path, endpoint:
         entry = sha256(genesis).hexdigest()
         command = line.replace("CODE", code).replace("/ID", f"/{entry}").replace(" ID ", f" {entry} ")
         command = command.replace("/IMAGE", f"/{image_of(server, line.partition('/products/')[2][:14])}")
+        if "CONVICTION" in command:
+            command = command.replace("CONVICTION", two_logs(server.data).stem)
         command = command.replace("curl ", "curl --fail-with-body -sS --noproxy '*' ", 1)
         command = command.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
         done = subprocess.run(  # noqa: S602 - the documentation's own lines

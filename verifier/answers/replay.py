@@ -50,7 +50,7 @@ def replay(
     """Whether the answer `raw` is what the ledger leads to. `serial` proves that its serial was issued, where such a
     proof is held; `others` are further answers about the same identity. Raises ValueError if it is no answer, or the
     mirror's note is not the trusted log's."""
-    answer = _answer(raw)
+    answer = answer_in(raw)
     trial = _Trial(raw, answer, mirror, trust, notes.open(mirror.note, trust.policy).size)
     if not 0 < answer.size <= trial.size:
         return Replayed(not_judged=("size",))
@@ -68,7 +68,8 @@ def replay(
     return Replayed(tuple(dict.fromkeys(filter(None, found))), tuple(_not_judged(answer, mirror, serial)))
 
 
-def _answer(raw: bytes) -> Answer:
+def answer_in(raw: bytes) -> Answer:
+    """The answer that a statement is, whoever signed it; raises Malformed."""
     statement = read(raw)
     body = body_of(statement)
     if not isinstance(body, Answer):
@@ -78,7 +79,7 @@ def _answer(raw: bytes) -> Answer:
 
 def _beside(raw: bytes, answer: Answer, other: bytes) -> bool:
     """Whether two answers may be held against each other: one key, one identity, one size."""
-    beside = _answer(other)
+    beside = answer_in(other)
     same = (beside.identity, beside.size) == (answer.identity, answer.size)
     return same and read(other).kid == read(raw).kid and other != raw
 

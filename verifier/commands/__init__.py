@@ -25,6 +25,7 @@ VERBS = {
     "entry": "Read a registered statement, as its readers may.",
     "trust": "Write what a verifier must know beforehand.",
     "audit": "Read a node's whole log again, and name the first wrong byte.",
+    "watch": "Follow a log, and convict who answers falsely.",
     "convict": "Check a conviction: who lied, about what, since when.",
     "fsck": "Read again everything that is held here, and name the first wrong leaf.",
     "backup": "Copy what is held here into a folder.",

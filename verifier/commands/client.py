@@ -68,6 +68,22 @@ class Client:
             sent |= signed_request.sign("POST", self.base + path, body, key.seed, key.kid)
         return self._send("POST", path, content=body, headers=sent).content
 
+    def evidence(self, asked: dict[str, Any], limit: int) -> bytes:
+        """The evidence file answered to a question, at most `limit` bytes; raises ServerError."""
+        body, sent = json.dumps(asked).encode(), {"Content-Type": "application/json"}
+        try:
+            with self._http.stream("POST", self.base + "/api/evidence", content=body, headers=sent) as answer:
+                data = b""
+                for chunk in answer.iter_bytes():
+                    data += chunk
+                    if len(data) > limit:
+                        raise ServerError(f"expected at most {limit} bytes of evidence, found more", answer.status_code)
+                if not answer.is_success:
+                    raise ServerError(f"{answer.status_code} {answer.reason_phrase}", answer.status_code)
+                return data
+        except httpx.HTTPError as fault:
+            raise ServerError(f"{self.base}: not reached ({fault.__class__.__name__}); is it running?") from fault
+
     def register(self, statement: bytes) -> dict[str, Any]:
         """Register a statement; what the door says of its leaf. Raises ServerError (status 409: a dispute)."""
         answer = self._send("POST", "/entries", content=statement, headers={"Content-Type": "application/cose"})

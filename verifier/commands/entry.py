@@ -1,4 +1,10 @@
-"""`entry`: read one registered statement by its id, as a stranger or, with a key, as the member whose key it is."""
+"""`entry`: read one registered statement by its id, as a stranger or, with a key, as the member whose key it is; or
+write its receipt.
+
+What a door answers to a registration is signed by nobody, and worth nothing against a node that lies. A receipt is a
+proof under a checkpoint that the log signed (C2SP tlog-proof): a node that later shows a ledger without the statement
+has signed two, and both together convict it (`verifier watch --inbox`). Who gets none was not registered.
+"""
 
 import json
 import sys
@@ -12,13 +18,22 @@ import msgspec
 
 from verifier import files
 from verifier.commands.client import Client, ServerError
+from verifier.ledger import checkpoint as notes
+from verifier.ledger import tiles
+from verifier.ledger.note import MAX_BYTES as NOTE_BYTES
+from verifier.ledger.proof import Proof, verify
 from verifier.node import keyfile
 from verifier.node.keyfile import KeyFile, KeyFileError
+from verifier.node.proved import ProvedTiles
+from verifier.node.remote import Remote
+from verifier.node.testimony import Lied, Unreached
 from verifier.settings import Settings
 from verifier.statements.envelope import Statement, read
 from verifier.statements.event import Event
 from verifier.statements.kinds import body_of
 from verifier.store.deposits import LIMIT
+from verifier.verdict import trust as trusts
+from verifier.verdict.trust import Trust
 
 
 @click.command(short_help="Read a registered statement.")
@@ -30,11 +45,18 @@ from verifier.store.deposits import LIMIT
     help="Write what the statement names into this folder too, as its readers may.",
 )  # fmt: skip
 @click.option("--raw", is_flag=True, help="The signed bytes (COSE_Sign1) to standard output.")
+@click.option("--receipt", type=click.Path(dir_okay=False, path_type=Path), help="Write its receipt, checked, there.")
+@click.option("--trust", "trust_path", type=click.Path(path_type=Path), help="For the receipt: whose log is believed.")
 @click.pass_obj
 def command(
-    settings: Settings, statement_id: str, key_path: Path | None, server: str | None, folder: Path | None, raw: bool
-) -> None:
-    """Read the statement ID (64 hex digits); without --as, what anyone may read."""
+    settings: Settings, statement_id: str, key_path: Path | None, server: str | None, folder: Path | None, raw: bool,
+    receipt: Path | None, trust_path: Path | None,
+) -> None:  # fmt: skip
+    """Read the statement ID (64 hex digits); without --as, what anyone may read.
+
+    With --receipt, write the proof that it is a leaf of the ledger, under a checkpoint that the log signed: your own
+    statement is in there, whatever the node says later.
+    """
     try:
         key = keyfile.load(key_path) if key_path else None
         with Client(server or settings.base_url) as client:
@@ -43,10 +65,15 @@ def command(
                 raise ServerError(f"{statement_id}: expected its bytes, found those of {sha256(found).hexdigest()}")
             for digest in body_of(read(found)).deposits() if folder else ():
                 _fetch(client, digest.hex(), statement_id, key, folder or Path())
+        if receipt is not None:
+            trust = trusts.decode((trust_path or settings.data / "trust.json").read_text("utf-8"))
+            proven = receipt_of(bytes.fromhex(statement_id), index, server or settings.base_url, trust)
+            files.write(receipt, proven, 0o644)
+            return
         if raw and sys.stdout.isatty():
             raise ServerError("the statement is binary: expected `> FILE`, found a terminal")
         line = found if raw else described(read(found), index).encode()
-    except (ServerError, KeyFileError, ValueError, OSError) as fault:
+    except (ServerError, KeyFileError, ValueError, OSError, Lied, Unreached) as fault:
         raise click.ClickException(str(fault)) from None
     sys.stdout.buffer.write(line)
 
@@ -56,6 +83,16 @@ def _fetch(client: Client, digest: str, entry: str, key: KeyFile | None, folder:
     folder.mkdir(parents=True, exist_ok=True)
     files.write_chunks(folder / digest, client.deposit(digest, entry, key), digest, LIMIT)
     click.echo(f"{folder / digest}", err=True)
+
+
+def receipt_of(statement_id: bytes, index: int, server: str, trust: Trust) -> bytes:
+    """The receipt of leaf `index`; raises ValueError, Lied or Unreached where the log does not prove it."""
+    with Remote(server) as log:
+        note = log.get("checkpoint", NOTE_BYTES).body
+        head = notes.open(note, trust.policy)
+        found = Proof(index, tuple(tiles.inclusion_path(index, head.size, ProvedTiles(log, head))), note)
+    verify(found, statement_id, trust.policy)
+    return found.encode()
 
 
 def described(statement: Statement, index: int) -> str:

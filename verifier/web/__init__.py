@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from verifier.web import problem
 from verifier.web.desk import Desk
-from verifier.web.doors import api, health, ledger, log, look, products, register, resolver
+from verifier.web.doors import api, convictions, health, ledger, log, look, products, register, resolver
 from verifier.web.pages import pages, prefers_page
 from verifier.web.pages.problems import explain
 
@@ -24,7 +24,8 @@ CSP = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
 )
 MACHINES = (
-    "/api/", "/entries", "/deposits", "/vault/", "/checkpoint", "/tile/", "/healthz", "/readyz", "/openapi.json"
+    "/api/", "/entries", "/deposits", "/vault/", "/checkpoint", "/tile/", "/convictions", "/healthz", "/readyz",
+    "/openapi.json",
 )  # fmt: skip
 """Below these a problem is never a page, whatever the asker says it likes."""
 HEADERS = {
@@ -42,7 +43,7 @@ def wire(app: Flask, desk: Desk, proxies: int = 0) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = 65_536
     app.url_map.merge_slashes = False  # no redirect to an address that a Host header named
     app.extensions["probatum"] = desk
-    for door in (api, look, register, products, log, ledger, resolver, health):
+    for door in (api, look, register, products, log, ledger, convictions, resolver, health):
         app.register_blueprint(door.blueprint)
     app.register_blueprint(pages)
 

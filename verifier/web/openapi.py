@@ -21,6 +21,7 @@ from verifier.web.doors import api, register
 
 JSON, PROBLEM, COSE, CBOR = "application/json", "application/problem+json", "application/cose", "application/cbor"
 OCTETS, EVIDENCE, TEXT = "application/octet-stream", "application/probatum.evidence+cbor", "text/plain"
+CONVICTION = "application/probatum.conviction+cbor"
 HTML, LINKSET, FORM = "text/html", "application/linkset+json", "multipart/form-data"
 REF = "#/components/schemas/{name}"
 
@@ -219,6 +220,15 @@ DOORS: Mapping[str, Door] = {
         {FORM: Form(BROUGHT, brought.LIMIT, shapes.Brought, "file", required=False)},
         (LANGUAGE,),
         pages=True,
+    ),
+    "convictions.convictions": Door(
+        {200: {JSON: shapes.Convictions}}, "curl $PROBATUM/convictions", parameters=(LANGUAGE,)
+    ),
+    "convictions.conviction": Door(
+        {200: {CONVICTION: Bytes("`python -m verifier convict FILE --trust trust.json` checks it offline.")}},
+        "curl -o found.conviction $PROBATUM/convictions/CONVICTION",
+        (404,),
+        parameters=(Parameter("name", "path", "The file's SHA-256.", HASH),),
     ),
     "resolver.resolve": Door(
         {200: {JSON: shapes.Verdict, LINKSET: shapes.Linkset, HTML: Bytes("The verdict as a page.")}, 307: {}},

@@ -375,3 +375,64 @@ class Finding(Shape, frozen=True):
     who: str | None = None
     lies: list[Lied] = []
     verdict: Verdict | None = None
+
+
+class Liar(Shape, frozen=True):
+    """Whose key signed it: a member's id (null for the log itself), its name, and the key's id."""
+
+    member: str | None
+    name: str
+    key: Annotated[str, Meta(pattern="^[0-9a-f]{8,64}$")]
+
+
+class Answered(Shape, frozen=True):
+    """The size of the ledger that was spoken of, and when (null for the log itself)."""
+
+    size: Size
+    time: Instant | None
+
+
+class Shows(Shape, frozen=True):
+    """The statement that shows a lie: its leaf is since when it was one."""
+
+    id: Hex32
+    kind: str
+    by: str
+    leaf: Size
+    said_at: Instant
+
+
+class Told(Shape, frozen=True):
+    """A lie: a stable `code`, its sentence in the language asked for, and the statement that shows it, if one does."""
+
+    code: Literal[
+        "hidden_recall", "hidden_event", "hidden_key", "hidden_product", "hidden_batch", "denied_issue", "false_state",
+        "two_answers", "another_tree", "two_logs",
+    ]  # fmt: skip
+    sentence: str
+    statement: Shows | None
+
+
+class Tree(Shape, frozen=True):
+    """The signed checkpoint that all was proven under."""
+
+    size: Size
+    root: Hex32
+
+
+class Convicted(Shape, frozen=True):
+    """Who answered falsely about what (a Digital Link; null for the log itself), and the file that proves it."""
+
+    id: Hex32
+    file: str
+    who: Liar
+    identity: str | None
+    answered: Answered
+    lies: Annotated[list[Told], Meta(min_length=1)]
+    believed: Tree
+
+
+class Convictions(Shape, frozen=True):
+    """The newest convictions, newest first."""
+
+    convictions: Annotated[list[Convicted], Meta(max_length=100)]
