@@ -8,14 +8,27 @@ import itertools
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from browser import film
-from browser.screen import DESK, PHONE, Served, launch, program, screen, send, type_in
+from browser.screen import (
+    DESK,
+    PHONE,
+    Served,
+    bring,
+    code_of,
+    evidence_of,
+    fork_of,
+    launch,
+    program,
+    screen,
+    send,
+    type_in,
+)
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from verifier.settings import ROOT
@@ -45,7 +58,14 @@ VERDICTS = {
     "verdict-codes_differ": "codes-differ.png",
     "problem-nothing_read": "blank-photo.jpg",
 }
-PAGES = {"home": "/", "demo": "/demo", "docs": "/docs", "problem-not_found": "/nowhere"}
+PAGES = {"home": "/", "ledger": "/ledger", "demo": "/demo", "docs": "/docs", "problem-not_found": "/nowhere"}
+# what is brought to the ledger -> the code, or the file
+BROUGHT: dict[str, Callable[[Served], str | bytes]] = {
+    "ledger-placed": code_of,
+    "ledger-fork": fork_of,
+    "ledger-evidence": evidence_of,
+    "ledger-no_file": lambda served: (served.demo / "genuine-qr.png").read_bytes(),
+}
 TYPED = {"problem-check_digit": "(01)09521000000019(17)280101(10)AX26K1(21)K86MFXH5CA9XN"}
 DOWN = "problem-store_down"
 # state of the live camera -> what shows that it is reached
@@ -66,6 +86,7 @@ KEPT = {
     *("verdict-genuine-390x844-dark-en", "verdict-recalled-390x844-dark-en", "verdict-gap-390x844-light-en"),
     *("verdict-foreign_link-390x844-dark-en", "verdict-unknown-390x844-dark-en", "verdict-withdrawn-390x844-light-fr"),
     *("home-1280x800-light-en", "demo-1280x800-light-en", "verdict-genuine-1280x800-light-fr"),
+    *("ledger-390x844-light-fr", "ledger-1280x800-light-en", "ledger-placed-390x844-dark-en"),
     *("verdict-recalled-1280x800-light-en", "verdict-unknown-1280x800-light-fr", f"{DOWN}-1280x800-light-en"),
 }
 
@@ -98,8 +119,9 @@ def cameras(browser: Browser, url: str, whole: bool, sizes: Sequence[tuple[int, 
     ]
 
 
-def draw(camera: Camera, demo: Path) -> None:
+def draw(camera: Camera, served: Served) -> None:
     """Every page but the one of an outage."""
+    demo = served.demo
     for name, path in PAGES.items():
         camera.page.goto(path)
         camera.shoot(name)
@@ -108,6 +130,9 @@ def draw(camera: Camera, demo: Path) -> None:
         camera.shoot(name)
     for name, text in TYPED.items():
         type_in(camera.page, text)
+        camera.shoot(name)
+    for name, brought in BROUGHT.items():
+        bring(camera.page, brought(served))
         camera.shoot(name)
 
 
@@ -177,7 +202,7 @@ def main() -> int:
     ):
         taken = cameras(launch(playwright, chromium), served.url, "--whole" in sys.argv)
         for camera in taken:
-            draw(camera, served.demo)
+            draw(camera, served)
             print(f"shots: {camera.style}", flush=True)
         draw_cameras(playwright, chromium, served, "--whole" in sys.argv)
         draw_outage(taken, served)

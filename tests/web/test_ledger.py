@@ -23,6 +23,8 @@ from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.cosignature import COSIGNATURE, cosign
 from verifier.ledger.note import VerifierKey
 from verifier.ledger.policy import Group, Policy, Witness
+from verifier.node.quorum import Row
+from verifier.node.standing import Standing as Stands
 from verifier.settings import Settings
 from verifier.state.replay import clock_time
 from verifier.statements import cbor
@@ -37,6 +39,7 @@ from verifier.web import shapes
 from verifier.web.desk import Desk
 from verifier.web.pages.ledger import rule
 
+CONTRACT = "0x" + "c0" * 20
 PAGE, JSON = {"Accept": "text/html", "Accept-Language": "en"}, {"Accept": "application/json"}
 SEEDS = {name: bytes([number]) * 32 for number, name in enumerate(("saint-roch", "bellevue", "croix-rousse", "agence"))}
 WITNESSES = tuple(
@@ -212,6 +215,34 @@ def test_a_page_of_witnesses_says_the_rule_and_who_is_missing(standing: Standing
     assert "nobody else" not in text
 
 
+def test_while_the_witnesses_are_away_it_says_since_when(standing: Standing) -> None:
+    head = Checkpoint(standing.registry.policy.log.name, 0, notes.EMPTY_ROOT)
+    note = notes.sign(head, standing.registry.log_key)
+    standing.publish(cosigned(note, saint_roch=1_000, bellevue=2_000, agence=1_500))
+    standing.ask("both")
+    rows = (Row("saint-roch"), Row("bellevue", "it does not answer", 5_000))
+    standing.registry.client.set(layout.QUORUM, Stands(5_000, rows).encode())
+    found = standing.json()
+    assert (found["quorum"], found["waiting_since"]) == ("waiting", utc(5_000))
+    faults = {one["name"]: one["fault"] for one in found["witnesses"]}
+    assert faults == {"saint-roch": None, "bellevue": "it does not answer", "croix-rousse": None, "agence": None}
+    assert {one["fault"] for one in found["checkpoints"][0]["witnesses"]} == {None}, "a fault is of now"
+    text = page(standing.http)
+    assert "Waiting for the witnesses" in text
+    assert "(it does not answer)" in text
+
+
+def test_a_node_that_found_its_ledger_damaged_says_so(standing: Standing) -> None:
+    assert "reports nothing damaged" in page(standing.http)
+    assert standing.json()["damaged"] is None
+    standing.registry.client.set(layout.ALARM, b"leaf 5: expected <its bytes>, found others")
+    assert standing.json()["damaged"] == "leaf 5: expected <its bytes>, found others"
+    text = page(standing.http)
+    assert "Ledger damaged" in text
+    assert "expected &lt;its bytes&gt;" in text
+    assert "reports nothing damaged" not in text
+
+
 @pytest.mark.parametrize("spoil", ["false cosignature", "another log", "garbage"])
 def test_a_note_in_the_store_that_is_not_ours_is_not_shown(standing: Standing, spoil: str) -> None:
     registry = standing.registry
@@ -309,8 +340,9 @@ def test_its_json_is_small(demo_house: House) -> None:
 def anchor(house: House, size: int, /, **changed: Any) -> Anchor:
     """What a chain would say of the ledger at `size`, unless changed."""
     root = tiles.root(size, LogStore(house.store).tile)
-    fields: dict[str, Any] = {"size": size, "root": root, "chain": 1, "contract": "0xc0", "transaction": "0x7a"}
-    return Anchor(**fields | {"block": 21_000_000, "depth": 40, "time": 1_800_000_000, "development": False} | changed)
+    fields: dict[str, Any] = {"size": size, "root": root, "chain": 1, "contract": CONTRACT, "time": 1_800_000_000}
+    fields |= {"transaction": "0x" + "7a" * 32, "block": 21_000_000, "depth": 40, "development": False}
+    return Anchor(**fields | changed)
 
 
 @pytest.fixture
@@ -336,11 +368,11 @@ def test_an_anchor_is_reported_with_block_and_depth(demo_house: House, reported:
 
 
 def test_a_development_chain_is_no_anchor_anywhere(demo_house: House, reported: Callable[..., None]) -> None:
-    reported([anchor(demo_house, 12, development=True, chain=31337, contract="0xdeadbeef")])
+    reported([anchor(demo_house, 12, development=True, chain=31337)])
     assert seen(demo_house).anchors == []
     for headers in (PAGE, JSON):
         text = demo_house.http.get("/ledger", headers=headers).get_data(as_text=True)
-        assert "0xdeadbeef" not in text
+        assert CONTRACT not in text
         assert "31337" not in text
 
 

@@ -7,23 +7,27 @@ its signatures each time. Nothing is judged here.
 from collections.abc import Sequence
 from typing import Literal
 
+from msgspec.structs import replace
+
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.encoding import encode_base64
 from verifier.ledger.note import NoteError
 from verifier.ledger.note import parse as parse_note
-from verifier.ledger.policy import Policy
-from verifier.store import anchors as reported
-from verifier.store import clocks
+from verifier.ledger.policy import NONE, Policy
+from verifier.node import standing
+from verifier.node.standing import Standing
+from verifier.store import clocks, layout
+from verifier.store.anchors import anchors
 from verifier.store.clocks import Registered
 from verifier.store.log import LogStore
 from verifier.verdict.verdict import utc
+from verifier.web.anchored import told
 from verifier.web.desk import Desk
 from verifier.web.shapes import Cosigner, Grown, Overview, Published, Reported
 
 SHOWN = 10  # checkpoints on a page
-NONE = "none"
 
 
 def overview(desk: Desk, before: int | None = None) -> Overview:
@@ -33,15 +37,18 @@ def overview(desk: Desk, before: int | None = None) -> Overview:
     head = log.checkpoint()
     newest = None if head is None else _published(head, policy, ())
     history = [raw for raw in log.history() or ([head] if head else []) if _before(raw, before)]
-    recent = clocks.newest(desk.client)
+    recent, alarm = clocks.newest(desk.client), desk.client.get(layout.ALARM)
+    stands = standing.read(desk.client) if policy.quorum != NONE else Standing()
     shown = [one for raw in history[:SHOWN] if (one := _published(raw, policy, recent)) is not None]
     return Overview(
         origin=policy.log.name,
         size=newest.size if newest else 0,
         root=newest.root if newest else None,
         policy=str(policy),
-        quorum=_quorum(newest, policy),
-        witnesses=newest.witnesses if newest else [],
+        quorum=_quorum(newest, policy, stands),
+        waiting_since=utc(stands.lost_since) if stands.lost_since else None,
+        witnesses=[_with_fault(one, stands) for one in newest.witnesses] if newest else [],
+        damaged=alarm.decode("utf-8", "replace") if isinstance(alarm, bytes) else None,
         grown=[Grown(utc(one.time), one.size) for one in clocks.spread(desk.client)],
         checkpoints=shown,
         anchors=_anchors(desk, newest.size if newest else 0),
@@ -52,17 +59,10 @@ def overview(desk: Desk, before: int | None = None) -> Overview:
 def _anchors(desk: Desk, size: int) -> list[Reported]:
     """What public chains are reported to say; a chain for development is none."""
     log = LogStore(desk.client)
-    seen = [one for one in reported.anchors(desk.client) if not one.development][:SHOWN]
+    seen = [one for one in anchors(desk.client) if not one.development][:SHOWN]
     return [
         Reported(
-            size=one.size,
-            root=encode_base64(one.root),
-            chain=one.chain,
-            contract=one.contract,
-            transaction=one.transaction,
-            block=one.block,
-            depth=one.depth,
-            time=utc(one.time),
+            **told(one),
             valid=one.valid,
             agrees=tiles.root(one.size, log.tile) == one.root if one.size <= size else None,
         )
@@ -100,8 +100,16 @@ def cosigners(note: bytes, policy: Policy) -> list[Cosigner]:
     return [Cosigner(one.name, times.get(one.name)) for one in policy.witnesses]
 
 
-def _quorum(head: Published | None, policy: Policy) -> Literal["none", "reached", "missing"]:
+def _with_fault(one: Cosigner, stands: Standing) -> Cosigner:
+    faults = {row.name: row.fault for row in stands.rows if row.fault}
+    return replace(one, fault=faults.get(one.name))
+
+
+def _quorum(
+    head: Published | None, policy: Policy, stands: Standing
+) -> Literal["none", "reached", "waiting", "missing"]:
     if policy.quorum == NONE:
         return "none"
-    names = [one.name for one in head.witnesses if one.cosigned] if head else []
-    return "reached" if policy.satisfied(names) else "missing"
+    if not policy.satisfied([one.name for one in head.witnesses if one.cosigned] if head else []):
+        return "missing"
+    return "waiting" if stands.lost_since else "reached"

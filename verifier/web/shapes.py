@@ -263,10 +263,12 @@ class Resolver(Struct, frozen=True):
 
 
 class Cosigner(Shape, frozen=True):
-    """A witness of the policy, and when it cosigned, by its own clock; null where it did not."""
+    """A witness of the policy, and when it cosigned, by its own clock; null where it did not. `fault`: why it does not
+    just now, as the node tells it, if it is being asked in vain."""
 
     name: str
     cosigned: Instant | None
+    fault: str | None = None
 
 
 class Published(Shape, frozen=True):
@@ -279,19 +281,10 @@ class Published(Shape, frozen=True):
     witnesses: list[Cosigner]
 
 
-class Reported(Shape, frozen=True):
-    """An anchor as this server reports it: `root` of `size` stands in `contract` on the public `chain` (EIP-155), since
-    `block`, under `depth` more. `valid`: enough accounts agree and it lies deep enough; `agrees`: it is this very
-    ledger's root at that size, null where it does not reach so far. Ask the chain itself before you believe it."""
+class Reported(OnChain, frozen=True):
+    """An anchor as this server reports it. `valid`: enough accounts agree and it lies deep enough; `agrees`: it is this
+    very ledger's root at that size, null where it does not reach so far."""
 
-    size: Size
-    root: Base64Root
-    chain: Size
-    contract: str
-    transaction: str
-    block: Size
-    depth: Size
-    time: Instant
     valid: bool
     agrees: bool | None
 
@@ -306,13 +299,17 @@ class Grown(Shape, frozen=True):
 class Overview(Shape, frozen=True):
     """What the ledger tells of itself. `checkpoints` newest first, `older` the address of those before them, `grown`
     some of its clocks, oldest first and evenly apart; `policy` is a C2SP tlog-policy, `witnesses` which of its own
-    cosigned the newest checkpoint, and `quorum` whether they are enough: "none" where it asks for none."""
+    cosigned the newest checkpoint, and `quorum` whether they are enough: "none" where it asks for none, "waiting" where
+    nothing newer is published since `waiting_since`, for want of them. `damaged`: what the node found wrong in its own
+    ledger, if it did: then it signs nothing."""
 
     origin: str
     size: Size
     root: Base64Root | None
     policy: str
-    quorum: Literal["none", "reached", "missing"]
+    quorum: Literal["none", "reached", "waiting", "missing"]
+    waiting_since: Instant | None
+    damaged: str | None
     witnesses: list[Cosigner]
     grown: list[Grown]
     checkpoints: list[Published]
