@@ -35,7 +35,7 @@ from verifier.statements.key import Key
 from verifier.statements.member import Member
 from verifier.statements.product import Product
 from verifier.statements.recall import Recall
-from verifier.store import deposits
+from verifier.store import deposits, layout
 from verifier.store.log import LogStore
 from verifier.store.projection import digest, rebuild
 from verifier.store.redis import connect
@@ -147,6 +147,23 @@ class Registry:
             self.product(1),
             self.event("stolen", MAKER, self.pack(150)),
         ]
+
+    @property
+    def published(self) -> bytes:
+        """The published note."""
+        note = LogStore(self.client).checkpoint()
+        assert note is not None
+        return note
+
+    @property
+    def cosigners(self) -> list[str]:
+        """Who of the policy's witnesses cosigned it."""
+        return [one.name for one in notes.cosigned(self.published, self.policy)]
+
+    @property
+    def proposed(self) -> bool:
+        """Whether something waits for its quorum."""
+        return bool(self.client.exists(layout.PENDING))
 
     def ids(self, size: int) -> list[bytes]:
         return LogStore(self.client).ids(0, size)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -26,12 +27,14 @@ Answer = tuple[int, bytes]
 class HttpWitness:
     """A witness named `name`; `twist` changes its answers, `before` is called with each request, in its thread."""
 
-    def __init__(self, log: VerifierKey, clock: Callable[[], int], name: str, seed: int) -> None:
-        self.log, self.clock, self.name, self.seed = log, clock, name, bytes([seed]) * 32
+    def __init__(self, log: VerifierKey, clock: Callable[[], int], name: str) -> None:
+        self.log, self.clock, self.name, self.seed = log, clock, name, sha256(name.encode()).digest()
         self.stored: bytes | None = None
+        self.seen: list[Checkpoint] = []
         self.asked = 0
         self.twist: Callable[[Answer], Answer] = lambda answer: answer
         self.before: Callable[[], None] = lambda: None
+        self.drip: threading.Event | None = None
         self._lock = threading.Lock()
         self._lines: list[socket.socket] = []
         self._server: ThreadingHTTPServer | None = None
@@ -48,6 +51,9 @@ class HttpWitness:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 witness.before()
+                if witness.drip is not None:
+                    self.do_drip(witness.drip)
+                    return
                 status, answer = witness.twist(witness.decide(body))
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(answer)))
@@ -56,6 +62,17 @@ class HttpWitness:
                 self.end_headers()
                 self.wfile.write(answer)
                 self.wfile.flush()
+
+            def do_drip(self, gone: threading.Event) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", "1000000")
+                self.end_headers()
+                self.wfile.flush()
+                with contextlib.suppress(OSError):
+                    while not gone.wait(0.01):
+                        self.wfile.write(b"x")
+                        self.wfile.flush()
+                self.close_connection = True
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -109,6 +126,7 @@ class HttpWitness:
             if answer.checkpoint is None:
                 return answer.status, answer.body
             self.stored = request.checkpoint
+            self.seen.append(answer.checkpoint)
         return 200, self.sign(answer.checkpoint.encode())
 
     def sign(self, text: str) -> bytes:
@@ -118,11 +136,13 @@ class HttpWitness:
 class Witnesses:
     """Witnesses w1, w2, ... of a log, and the policy that asks `k` of them. Use as a context manager."""
 
-    def __init__(self, log: VerifierKey, clock: Callable[[], int], count: int = 3, k: int = 2) -> None:
-        self.all = [HttpWitness(log, clock, f"w{number}", 100 + number).start() for number in range(1, count + 1)]
+    def __init__(
+        self, log: VerifierKey, clock: Callable[[], int], count: int = 3, k: int = 2, group: str = "hospitals"
+    ) -> None:
+        letter = "w" if group == "hospitals" else group[0]
+        self.all = [HttpWitness(log, clock, f"{letter}{number}").start() for number in range(1, count + 1)]
         members = tuple(Witness(one.name, one.key, one.url) for one in self.all)
-        group = Group("hospitals", k, tuple(one.name for one in self.all))
-        self.policy = Policy(log, None, members, (group,), "hospitals")
+        self.policy = Policy(log, None, members, (Group(group, k, tuple(one.name for one in self.all)),), group)
 
     def __enter__(self) -> Self:
         return self
@@ -153,4 +173,4 @@ def until(true: Callable[[], object], bound_s: float = 20.0) -> None:
         time.sleep(0.005)
 
 
-__all__ = ["HttpWitness", "Witnesses", "aside", "until"]
+__all__ = ["Answer", "HttpWitness", "Witnesses", "aside", "until"]

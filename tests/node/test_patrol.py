@@ -89,5 +89,3 @@ def test_the_alarm_ends_when_a_node_finds_everything_whole(told: Registry) -> No
     left = iter([False] * 2)
     node.run(replace(told.settings, redis_url="redis://unused"), told.client, lambda: next(left, True))
     assert not told.client.exists(layout.ALARM)
-
-

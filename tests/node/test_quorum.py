@@ -1,50 +1,34 @@
-"""Published only when the quorum cosigned: slow, dead and lying witnesses, a quorum lost and back, a crash between."""
+"""Published only when the quorum cosigned: one slow or dead, a quorum lost and back, groups, and registered time."""
 
 import threading
 import time
-from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from registry import CARRIER, MAKER, Registry
+from registry import Registry
 from witnessed import Witnesses, aside, until
 
 from verifier.ledger import checkpoint as notes
+from verifier.ledger.note import NoteError
+from verifier.ledger.policy import Group, Policy, PolicyError
 from verifier.node import boot, highwater, standing
-from verifier.node.cosigning import Stopped
-from verifier.node.lease import LeaseLost
-from verifier.node.quorum import Disowned
-from verifier.store import layout
+from verifier.node.cosigning import ANEW_AFTER_S
+from verifier.node.sequencer import CLOCK_AFTER_S
+from verifier.state.replay import clock_time
+from verifier.statements.envelope import read
+from verifier.statements.kinds import body_of
 from verifier.store.log import LogStore
-
-
-@pytest.fixture
-def three(registry: Registry) -> Iterator[Witnesses]:
-    with Witnesses(registry.policy.log, lambda: registry.now) as witnesses:
-        registry.policy = witnesses.policy
-        yield witnesses
-
-
-def published(registry: Registry) -> bytes:
-    note = registry.client.get(layout.CHECKPOINT)
-    assert isinstance(note, bytes)
-    return note
-
-
-def cosigners(registry: Registry) -> list[str]:
-    return [one.name for one in notes.cosigned(published(registry), registry.policy)]
-
-
-def pending(registry: Registry) -> bool:
-    return bool(registry.client.exists(layout.PENDING))
+from verifier.store.projection import reader
 
 
 def test_what_is_published_a_quorum_has_cosigned(registry: Registry, three: Witnesses) -> None:
     sequencer = registry.sequencer()
     sequencer.register(registry.enrolment())
     sequencer.register([registry.product()])
-    assert notes.open(published(registry), registry.policy) == sequencer.head
-    assert len(cosigners(registry)) >= 2
-    assert not pending(registry)
+    assert notes.open(registry.published, registry.policy) == sequencer.head
+    assert len(registry.cosigners) >= 2
+    assert not registry.proposed
     assert boot.verify(registry.client, registry.policy, highwater.read(registry.mark)) == sequencer.head.size
 
 
@@ -54,7 +38,7 @@ def test_one_dead_witness_delays_nothing(registry: Registry, three: Witnesses) -
     begun = time.monotonic()
     for number in range(10):
         sequencer.register([*registry.enrolment(), registry.product(number)])
-        assert cosigners(registry) == ["w1", "w3"]
+        assert registry.cosigners == ["w1", "w3"]
     assert time.monotonic() - begun < 5
     assert registry.told == []
 
@@ -67,22 +51,22 @@ def test_one_slow_witness_delays_nothing(registry: Registry, three: Witnesses) -
     for number in range(10):
         sequencer.register([*registry.enrolment(), registry.product(number)])
     assert time.monotonic() - begun < 5
-    assert cosigners(registry) == ["w2", "w3"]
+    assert registry.cosigners == ["w2", "w3"]
     gate.set()
-    until(lambda: sequencer.step(0.01) == 0 and cosigners(registry) == ["w1", "w2", "w3"])
+    until(lambda: sequencer.step(0.01) == 0 and registry.cosigners == ["w1", "w2", "w3"])
     assert three.all[0].head == sequencer.head
 
 
 def test_the_quorum_lost_and_back(registry: Registry, three: Witnesses) -> None:
     sequencer = registry.sequencer()
     sequencer.register(registry.enrolment())
-    before = published(registry)
+    before = registry.published
     for witness in three.all[:2]:
         witness.stop()
     waiting = aside(lambda: sequencer.register([registry.product()]))
     until(lambda: registry.told)
     assert not waiting.done()
-    assert (published(registry), pending(registry)) == (before, True)
+    assert (registry.published, registry.proposed) == (before, True)
     stands = standing.read(registry.client)
     assert stands.lost_since == registry.now
     assert [(row.name, bool(row.fault)) for row in stands.rows] == [("w1", True), ("w2", True), ("w3", False)]
@@ -90,84 +74,120 @@ def test_the_quorum_lost_and_back(registry: Registry, three: Witnesses) -> None:
     three.all[0].start()
     (receipt,) = waiting.result(20)
     assert receipt.status == "registered"
-    assert not pending(registry)
+    assert not registry.proposed
     lost, back = registry.told
     assert lost.startswith("the quorum hospitals does not cosign 18 leaves (w1: not reached")
     assert back == "the quorum hospitals cosigns again, after 37 s"
     assert standing.read(registry.client).lost_since == 0
 
 
-def test_a_stop_while_the_quorum_is_missing_keeps_the_proposal(registry: Registry, three: Witnesses) -> None:
-    for witness in three.all:
-        witness.stop()
-    sequencer = registry.sequencer()
-    registry.stopping = True
-    with pytest.raises(Stopped, match="16 leaves still wait for the quorum hospitals"):
-        sequencer.register(registry.enrolment())
-    registry.stopping = False
-    assert pending(registry)
-    for witness in three.all:
-        witness.start()
-    again = registry.sequencer()
-    assert again.step(0.01) == 0
-    assert again.head.size == len(registry.enrolment())
-    assert again.untimed
+# --- time ---
 
 
-def test_what_one_witness_signed_before_a_crash_is_what_is_published(registry: Registry, three: Witnesses) -> None:
-    """Two are dead, one signs, the node dies: the next one proposes the same tree, whatever waits in the queue."""
-    registry.sequencer().register(registry.enrolment())
-    for witness in three.all[:2]:
-        witness.stop()
-    dying = registry.sequencer()
-    registry.stopping = True
-    with pytest.raises(Stopped):
-        dying.register([registry.product(), registry.batch(k=2)])
-    until(lambda: three.all[2].head.size == 19)
-    registry.stopping = False
-    seen = three.all[2].head
-    for witness in three.all[:2]:
-        witness.start()
-    again = registry.sequencer()
-    (receipt, first) = again.register([registry.product(1), registry.product()])
-    assert (first.index, first.status, receipt.status) == (17, "known", "registered")
-    history = [notes.open(note, registry.policy) for note in LogStore(registry.client).history()]
-    assert seen in history
-    assert len({head.size for head in history}) == len(history)
-    assert len(set(registry.replayed(again.head.size))) == 1
-    (shipped,) = registry.sequencer().register([registry.event("ship", MAKER, registry.pack(0), to=CARRIER)])
-    assert (shipped.status, shipped.code) == ("registered", "")
-
-
-def test_a_lease_lost_while_waiting_publishes_nothing(registry: Registry, three: Witnesses) -> None:
-    registry.sequencer().register(registry.enrolment())
-    before = published(registry)
-    for witness in three.all[1:]:
-        witness.stop()
-    paused = registry.sequencer()
-    waiting = aside(lambda: paused.register([registry.product()]))
-    until(lambda: three.all[0].head.size == 18)
-    other = registry.sequencer()  # takes the lease over
-    with pytest.raises(LeaseLost):
-        waiting.result(20)
-    assert published(registry) == before
-    for witness in three.all[1:]:
-        witness.start()
-    other.step(0.01)
-    assert other.head == three.all[0].head
-
-
-def test_a_rolled_back_store_is_refused(registry: Registry, three: Witnesses) -> None:
+def test_registered_time_is_the_quorums(registry: Registry, three: Witnesses) -> None:
+    """The second of three to sign decides, and replay sees it."""
+    for witness, offset in zip(three.all, (-7, 5, 60), strict=True):
+        witness.clock = lambda late=offset: registry.now + late  # type: ignore[misc]
+    three.all[2].stop()
     sequencer = registry.sequencer()
     sequencer.register(registry.enrolment())
-    copy = {key: registry.client.dump(key) for key in registry.client.scan_iter()}
+    first = notes.quorum_time(registry.published, registry.policy)
+    assert first == registry.now + 5
+    registry.now += 30
     sequencer.register([registry.product()])
-    registry.client.flushall()
-    for key, value in copy.items():
-        registry.client.restore(key, 0, value)
-    copied = published(registry)
-    again = registry.sequencer()
-    with pytest.raises(Disowned, match=r"not the one that its witnesses hold \(w\d: .*rolled back.*restore the newest"):
-        again.register([registry.product(1)])
-    assert sum(witness.head == sequencer.head for witness in three.all) >= 2
-    assert published(registry) == copied
+    clock = read(LogStore(registry.client).bodies(registry.ids(17)[-1:])[0])
+    body: Any = body_of(clock)
+    assert (clock.kind, body.size, body.time, body.source) == ("clock", 16, first, "quorum")
+    assert clock_time(3, reader(registry.client)) == first
+    registry.replayed(18)
+    assert clock_time(3, reader(registry.client)) == first
+
+
+def test_a_restart_keeps_the_time_of_a_head_that_waits_for_its_clock(registry: Registry, three: Witnesses) -> None:
+    registry.sequencer().register(registry.enrolment())
+    first = notes.quorum_time(registry.published, registry.policy)
+    registry.now += 3600
+    registry.sequencer().register([registry.product()])
+    assert clock_time(3, reader(registry.client)) == first
+
+
+def test_an_unchanged_head_is_cosigned_anew(registry: Registry, three: Witnesses) -> None:
+    sequencer = registry.sequencer()
+    sequencer.register(registry.enrolment())
+    registry.now += CLOCK_AFTER_S
+    assert sequencer.step(0.01) == 1  # its clock, alone
+    until(lambda: sequencer.step(0.01) == 0 and len(registry.cosigners) == 3)
+    old = registry.published
+    asked = [witness.asked for witness in three.all]
+    registry.now += ANEW_AFTER_S - 1
+    assert sequencer.step(0.01) == 0
+    assert (registry.published, [witness.asked for witness in three.all]) == (old, asked)
+    registry.now += 1
+    until(lambda: sequencer.step(0.01) == 0 and registry.published != old)
+    assert notes.open(registry.published, registry.policy) == sequencer.head
+    assert notes.quorum_time(registry.published, registry.policy) == registry.now
+    history = LogStore(registry.client).history()
+    assert (history[0], old in history) == (registry.published, False)
+    assert sequencer.head.size == 17
+
+
+def test_a_quorum_lost_while_nothing_is_sent_is_told_too(registry: Registry, three: Witnesses) -> None:
+    sequencer = registry.sequencer()
+    sequencer.register(registry.enrolment())
+    registry.now += CLOCK_AFTER_S
+    sequencer.step(0.01)
+    for witness in three.all[:2]:
+        witness.stop()
+    registry.now += ANEW_AFTER_S
+    until(lambda: sequencer.step(0.01) == 0 and registry.told)
+    assert standing.read(registry.client).lost_since == registry.now
+    three.all[0].start()
+    until(lambda: sequencer.step(0.01) == 0 and len(registry.told) == 2)
+    assert standing.read(registry.client).lost_since == 0
+
+
+# --- policies ---
+
+
+def test_groups_are_asked_as_the_policy_says(registry: Registry, three: Witnesses) -> None:
+    """Two of the three hospitals, and the authority: it alone can stop the ledger, and no hospital can."""
+    with Witnesses(registry.policy.log, lambda: registry.now, 1, 1, "authority") as authority:
+        hospitals, (ministry,) = three.policy, authority.policy.witnesses
+        groups = (*hospitals.groups, Group("both", 2, ("hospitals", ministry.name)))
+        registry.policy = Policy(hospitals.log, None, (*hospitals.witnesses, ministry), groups, "both")
+        sequencer = registry.sequencer()
+        sequencer.register(registry.enrolment())
+        assert ministry.name in registry.cosigners
+        three.all[0].stop()
+        sequencer.register([registry.product()])
+        assert registry.cosigners == ["w2", "w3", ministry.name]
+        authority.all[0].stop()
+        waiting = aside(lambda: sequencer.register([registry.product(1)]))
+        until(lambda: registry.told)
+        assert not waiting.done()
+        assert registry.told[0].startswith("the quorum both does not cosign 20 leaves")
+        authority.all[0].start()
+        waiting.result(20)
+
+
+def test_a_policy_that_comes_later_has_the_head_cosigned_at_once(registry: Registry) -> None:
+    registry.sequencer().register(registry.enrolment())
+    with Witnesses(registry.policy.log, lambda: registry.now) as witnesses:
+        registry.policy = witnesses.policy
+        with pytest.raises(NoteError, match="expected the quorum hospitals"):
+            notes.open(registry.published, registry.policy)
+        sequencer = registry.sequencer()
+        until(lambda: sequencer.step(0.01) == 0 and len(registry.cosigners) == 3)
+        assert notes.open(registry.published, registry.policy).size == 16
+
+
+def test_policies_that_no_node_may_follow(registry: Registry, three: Witnesses) -> None:
+    hospitals = three.policy
+    registry.policy = replace(hospitals, groups=(Group("hospitals", 1, ("w1", "w2", "w3")),))
+    with pytest.raises(PolicyError, match="expected any two to share a witness"):
+        registry.sequencer()
+    unnamed = [replace(one, url=None) for one in hospitals.witnesses[:2]]
+    registry.policy = replace(hospitals, witnesses=(*unnamed, *hospitals.witnesses[2:]))
+    with pytest.raises(PolicyError, match="expected addresses of enough of its witnesses, found 1 of 3 with one"):
+        registry.sequencer()
+    assert registry.client.dbsize() <= 2  # the lease and its epoch
