@@ -30,7 +30,7 @@ dev: $(RUNS) redis ## the same, started again whenever the code changes
 	@exec $(PY) -m verifier serve --demo --reload $(SERVE)
 
 test: $(TESTS) redis browser chain vyper ## set up and test everything; PROBATUM_NO_SKIP=1 fails what would be skipped
-	@exec $(PY) -m pytest
+	@exec $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 chain: $(ANVIL) ## set up a chain for development (43 MB): what `make run` then anchors on, and tests need
 
