@@ -4,107 +4,18 @@ is a leaf, each leaf once, and no checkpoint contradicts another."""
 import os
 import random
 import signal
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
 import pytest
-import redis
-from registry import Registry, Watcher
+from town import Town
 
-from verifier.node import boot, highwater, queue
-from verifier.process import Process
-from verifier.settings import ROOT
-from verifier.statements.envelope import read
+from verifier.node import queue
 from verifier.store.embedded import EmbeddedRedis
-from verifier.store.redis import connect
 
 KILLS = 4
-
-
-class Town:
-    """A Redis, a node process, and a sender that never tires."""
-
-    def __init__(self, data: Path, server: EmbeddedRedis) -> None:
-        self.server, self.url = server, server.url
-        self.registry = Registry(data, connect(server.url))
-        env = {**os.environ, "REDIS_URL": self.url, "PROBATUM_DATA": str(data)}
-        self.node = Process("node", [sys.executable, "-m", "verifier", "node"], cwd=ROOT, env=env)
-        self.acknowledged: dict[bytes, int] = {}
-        self.watcher = Watcher(self.registry)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._send)
-        self.fault: BaseException | None = None
-
-    def __enter__(self) -> "Town":
-        self.node.start()
-        for raw in self.registry.enrolment():
-            self._enrol(raw)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(20)
-        self.node.stop()
-        self.registry.client.close()
-
-    def _enrol(self, raw: bytes) -> None:
-        """Send it until the node, which may still be starting, answers."""
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                assert queue.submit(self.registry.client, raw).status in ("registered", "known")
-            except queue.Busy:
-                assert time.monotonic() < deadline, "the node did not answer for 60 s"
-            else:
-                return
-
-    def _send(self) -> None:
-        client = connect(self.url)
-        watcher, number = self.watcher, 0
-        while not self._stop.is_set():
-            raw = self.registry.product(number)
-            try:
-                receipt = queue.submit(client, raw, timeout_s=1.0)
-                watcher.look()
-            except (redis.RedisError, queue.Busy):
-                time.sleep(0.02)
-                continue  # the same again: it is safe
-            except BaseException as fault:
-                self.fault = fault
-                return
-            assert receipt.status in ("registered", "known")
-            self.acknowledged[receipt.id] = receipt.index
-            number += 1
-        client.close()
-
-    def until_acknowledged(self, more: int = 1) -> float:
-        """Wait for `more` acknowledgements; seconds."""
-        begun, wanted = time.monotonic(), len(self.acknowledged) + more
-        while len(self.acknowledged) < wanted:
-            assert self.fault is None, self.fault
-            assert time.monotonic() - begun < 60, "nothing was acknowledged for 60 s"
-            time.sleep(0.005)
-        return time.monotonic() - begun
-
-    def check(self) -> None:
-        """Everything acknowledged is where it was said to be."""
-        client, registry = self.registry.client, self.registry
-        assert self.fault is None
-        size = boot.verify(client, registry.policy, highwater.read(registry.mark))
-        ids = registry.ids(size)
-        assert len(set(ids)) == size
-        assert all(ids[index] == one for one, index in self.acknowledged.items())
-        assert {read(registry.product(0)).id} <= set(self.acknowledged)
-        self.watcher.look()
-        self.watcher.check()
-        registry.now = int(time.time())  # the node that was killed wrote by the true clock
-        registry.sequencer(place=None).lease.drop()
-        assert len(set(registry.replayed(size))) == 1
 
 
 @pytest.fixture

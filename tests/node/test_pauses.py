@@ -1,0 +1,122 @@
+"""Two sequencers never: the leader is really paused (SIGSTOP) past its lease, in the middle of a commit; another takes
+over and publishes; the first wakes up. It writes nothing more, says nothing false, and ends with one sentence; and what
+it had in hand is a leaf once its sender asks again."""
+
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+import redis
+from town import Town, stopped, until
+
+from verifier.node import queue
+from verifier.store import layout
+from verifier.store.embedded import EmbeddedRedis
+from verifier.store.redis import connect
+
+SHORT = "from verifier.node import lease; lease.TTL_MS = 1000\n"
+"""A lease's length decides only how long a successor waits."""
+
+PAUSE = """
+import os, signal
+from pathlib import Path
+from verifier.node import highwater, queue, sequencer
+from verifier.node.cosigning import Cosigning
+
+def pause():
+    if os.path.exists({flag!r}):
+        os.unlink({flag!r})
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+def before(real):
+    def wrapped(*given, **named):
+        pause()
+        return real(*given, **named)
+    return wrapped
+
+def after(real):
+    def wrapped(*given, **named):
+        told = real(*given, **named)
+        pause()
+        return told
+    return wrapped
+
+"""
+"""The node stops itself: no other clock could hit the moment. Its flag is put down by the test, once."""
+
+ALONE = {
+    "signed and not written": "sequencer.notes.sign = after(sequencer.notes.sign)",
+    "published and not marked": "highwater.write = before(highwater.write)",
+}
+WITNESSED = {
+    "signed and not proposed": "sequencer.notes.sign = after(sequencer.notes.sign)",
+    "proposed and nobody asked": "Cosigning.cosign = before(Cosigning.cosign)",
+    "cosigned and not published": "Cosigning.cosign = after(Cosigning.cosign)",
+}
+CASES = [(0, moment, line) for moment, line in ALONE.items()] + [(3, *row) for row in WITNESSED.items()]
+
+
+@pytest.mark.parametrize(("witnesses", "moment", "line"), CASES, ids=[row[1] for row in CASES])
+def test_a_leader_paused_past_its_lease(tmp_path: Path, witnesses: int, moment: str, line: str) -> None:
+    flag = tmp_path / "pause"
+    prelude = SHORT + PAUSE.format(flag=str(flag)) + line
+    data = tmp_path / "data"
+    with EmbeddedRedis(tmp_path) as server, Town(data, server, witnesses, senders=0, prelude=prelude) as town:
+        waiting = town.registry.product(1)
+        flag.touch()
+        by_itself = moment == "published and not marked"
+        heard = Asked(town.url, waiting, 60 if by_itself else 0.5)
+        until(lambda: stopped(town.node.pid), "the leader stops itself", town.node.told)
+        proposed = town.registry.client.get(layout.PENDING)
+        assert bool(proposed) == (moment in ("proposed and nobody asked", "cosigned and not published"))
+
+        second = town.standby(SHORT)
+        second.start()
+        try:
+            town.submit(town.registry.product(2))
+            assert town.registry.client.get(layout.PENDING) is None
+            leads, note = town.registry.client.get(layout.LEASE), town.published()
+
+            town.node.send(signal.SIGCONT)
+            told = town.node.ended()
+            assert told.count("\n") == 1, told
+            assert "expected to hold the lease, found it gone" in told
+            assert town.published() == note, "it published although it had lost the lease"
+            assert town.registry.client.get(layout.LEASE) == leads
+            assert town.registry.client.get(layout.PENDING) is None
+            answered = heard.receipt()
+            assert (answered is not None) == by_itself, "it answered for what it did not publish"
+            assert list(town.registry.client.scan_iter(layout.reply(b"*"))) == []
+
+            receipt = town.submit(waiting)
+            assert receipt.status == ("known" if by_itself or proposed else "registered")
+            assert answered is None or answered.index == receipt.index
+        finally:
+            second.stop()
+        town.check()
+
+
+class Asked:
+    """A sender in a thread of its own, who waits so long for the answer to one statement."""
+
+    def __init__(self, url: str, raw: bytes, patience_s: float) -> None:
+        self._url, self._raw, self._patience_s = url, raw, patience_s
+        self._receipt: queue.Receipt | None = None
+        self._thread = threading.Thread(target=self._ask)
+        self._thread.start()
+
+    def _ask(self) -> None:
+        client: redis.Redis = connect(self._url)
+        try:
+            self._receipt = queue.submit(client, self._raw, self._patience_s)
+        except queue.Busy:
+            pass
+        finally:
+            client.close()
+
+    def receipt(self) -> queue.Receipt | None:
+        """What it was told, None where its patience ended first."""
+        self._thread.join(self._patience_s + 10)
+        assert not self._thread.is_alive()
+        return self._receipt

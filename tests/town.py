@@ -1,0 +1,236 @@
+"""A town under load whose parts can be killed, paused or starved: Redis, node and witnesses in processes of their own,
+and senders that never tire. What was acknowledged, and every checkpoint that was seen, is remembered and held against
+the ledger in the end."""
+
+import os
+import resource
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+import redis
+from registry import Registry, Watcher
+from witnesses import WitnessProcess
+
+from verifier.ledger import checkpoint as notes
+from verifier.ledger import tiles
+from verifier.ledger.policy import Group, Policy, Witness
+from verifier.node import boot, highwater, queue
+from verifier.process import Process
+from verifier.settings import ROOT
+from verifier.statements.envelope import read
+from verifier.store import layout
+from verifier.store.embedded import EmbeddedRedis
+from verifier.store.log import LogStore
+from verifier.store.redis import connect
+from verifier.witness import state
+
+BOUND_S = 60.0
+MAIN = "from verifier.commands import main; main(prog_name='verifier')"
+
+
+class Node:
+    """`python -m verifier node` on `data`; `prelude` is Python run in it first: what a test has go wrong there."""
+
+    def __init__(self, data: Path, url: str, prelude: str = "") -> None:
+        env = {**os.environ, "REDIS_URL": url, "PROBATUM_DATA": str(data), "PYTHONUNBUFFERED": "1"}
+        self.output = data / "node.log"
+        argv = [sys.executable, "-c", f"{prelude}\n{MAIN}", "node"]
+        self._process = Process("node", argv, cwd=ROOT, env=env, output=self.output)
+        self.start, self.stop, self.alive = self._process.start, self._process.stop, self._process.alive
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    def send(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def told(self) -> str:
+        """What it printed since it started."""
+        return self.output.read_text("utf-8", "replace")
+
+    def ended(self) -> str:
+        """Wait until it ends by itself; what it printed."""
+        until(lambda: not self.alive(), "the node ends", self.told)
+        return self.told()
+
+
+class Town:
+    """A context manager: inside, the members are enrolled and `senders` threads send, each one statement at a time."""
+
+    def __init__(
+        self, data: Path, server: EmbeddedRedis, witnesses: int = 0, senders: int = 1, prelude: str = ""
+    ) -> None:
+        self.data, self.server, self.url = data, server, server.url
+        self.registry = Registry(data, connect(server.url))
+        log = self.registry.policy.log
+        names = [f"w{number}" for number in range(1, witnesses + 1)]
+        self.witnesses = [WitnessProcess(data / "witnesses" / name, log, name) for name in names]
+        if witnesses:
+            members = tuple(Witness(one.name, one.vkey, one.url) for one in self.witnesses)
+            group = Group("hospitals", witnesses // 2 + 1, tuple(names))
+            self.registry.policy = Policy(log, None, members, (group,), "hospitals")
+            (data / "policy.txt").write_text(str(self.registry.policy), "utf-8")
+        self.node = Node(data, self.url, prelude)
+        self.acknowledged: dict[bytes, int] = {}
+        self.watcher = Watcher(self.registry)
+        self._stop, self._lock = threading.Event(), threading.Lock()
+        self._threads = [threading.Thread(target=self._send, args=(number,)) for number in range(senders)]
+        self.faults: list[BaseException] = []
+
+    def __enter__(self) -> Self:
+        for one in self.witnesses:
+            one.begin()
+        self.node.start()
+        try:
+            for raw in self.registry.enrolment():
+                self.submit(raw)
+        except BaseException:
+            self.__exit__()
+            raise
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.rest()
+        self.node.stop()
+        for one in self.witnesses:
+            one.stop()
+        self.registry.client.close()
+
+    def rest(self) -> None:
+        """Nobody sends any more."""
+        self._stop.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(20)
+
+    def submit(self, raw: bytes) -> queue.Receipt:
+        """Send it until the node, which may be starting, answers."""
+        deadline = time.monotonic() + BOUND_S
+        while True:
+            try:
+                receipt = queue.submit(self.registry.client, raw, timeout_s=2.0)
+            except (queue.Busy, redis.RedisError):
+                assert time.monotonic() < deadline, f"no answer for {BOUND_S:.0f} s: {self.node.told()}"
+            else:
+                return self._acknowledge(receipt)
+
+    def _acknowledge(self, receipt: queue.Receipt) -> queue.Receipt:
+        """Remember what was said: never two leaves for one statement."""
+        assert receipt.status in ("registered", "known"), receipt
+        with self._lock:
+            assert self.acknowledged.setdefault(receipt.id, receipt.index) == receipt.index, "told two leaves"
+        return receipt
+
+    def _send(self, sender: int) -> None:
+        client, number = connect(self.url), 0
+        while not self._stop.is_set():
+            raw = self.registry.product(sender * 1_000_000 + number)
+            try:
+                receipt = queue.submit(client, raw, timeout_s=1.0)
+                with self._lock:
+                    self.watcher.look()
+            except (redis.RedisError, queue.Busy):
+                time.sleep(0.02)
+                continue  # the same again: it is safe
+            except BaseException as fault:
+                self.faults.append(fault)
+                return
+            self._acknowledge(receipt)
+            number += 1
+        client.close()
+
+    def until_acknowledged(self, more: int = 1) -> float:
+        """Wait for `more` acknowledgements; seconds."""
+        begun, wanted = time.monotonic(), len(self.acknowledged) + more
+        while len(self.acknowledged) < wanted:
+            assert not self.faults, self.faults
+            assert time.monotonic() - begun < BOUND_S, f"nothing was acknowledged: {self.node.told()}"
+            time.sleep(0.002)
+        return time.monotonic() - begun
+
+    def check(self) -> int:
+        """Everything acknowledged is where it was said to be, and no checkpoint or cosignature contradicts another;
+        the size of the ledger. Call it when everything has stopped but Redis and the witnesses' folders."""
+        client, registry = connect(self.url), self.registry
+        registry.client = client
+        assert not self.faults, self.faults
+        size = boot.verify(client, registry.policy, highwater.read(registry.mark))
+        ids = registry.ids(size)
+        assert len(set(ids)) == size, "a statement is a leaf twice"
+        assert all(ids[index] == one for one, index in self.acknowledged.items()), "acknowledged, and not there"
+        assert {read(raw).id for raw in registry.enrolment()[:1]} <= set(self.acknowledged)
+        self.watcher.look()
+        self.watcher.check()
+        self._check_witnesses(LogStore(client), size)
+        registry.now = int(time.time())  # the node that was killed wrote by the true clock
+        assert len(set(registry.replayed(size))) == 1
+        client.close()
+        return size
+
+    def _check_witnesses(self, log: LogStore, size: int) -> None:
+        """Each cosigned a tree that the ledger begins with, and none saw another."""
+        for one in self.witnesses:
+            last = state.read(one.folder, self.registry.policy.log, one.vkey)
+            assert last is not None
+            assert last.checkpoint.size <= size, "a witness cosigned what was never published"
+            assert last.checkpoint.root == tiles.root(last.checkpoint.size, log.tile), "a witness cosigned another tree"
+            assert list((one.folder / "forks").glob("*")) == []
+
+    def proposed(self) -> bool:
+        """Whether a proposal waits for its quorum."""
+        return bool(self.registry.client.exists(layout.PENDING))
+
+    def published(self) -> bytes:
+        note = LogStore(self.registry.client).checkpoint()
+        assert note is not None
+        notes.open(note, self.registry.policy)
+        return note
+
+    def standby(self, prelude: str = "") -> Node:
+        """Another node on the same store, as on another machine: its own copy of the folder, its own place."""
+        data = self.data.parent / f"{self.data.name}-standby"
+        data.mkdir()
+        for name in ("node", "keys", "vault", "deposits"):
+            if (self.data / name).exists():
+                shutil.copytree(self.data / name, data / name, ignore=shutil.ignore_patterns("lock"))
+        for name in ("genesis.cose", "policy.txt"):
+            shutil.copy(self.data / name, data / name)
+        return Node(data, self.url, prelude)
+
+
+def until(true: Callable[[], object], what: str, told: Callable[[], str] = str, bound_s: float = BOUND_S) -> None:
+    """Wait for it, no longer than it takes."""
+    deadline = time.monotonic() + bound_s
+    while not true():
+        assert time.monotonic() < deadline, f"waited {bound_s:.0f} s until {what}: {told()}"
+        time.sleep(0.005)
+
+
+def stopped(pid: int) -> bool:
+    """Whether a process is paused (proc(5): state T)."""
+    return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(") ")[2].startswith("T")
+
+
+@contextmanager
+def no_room(pid: int) -> Iterator[None]:
+    """A full disk, for one process: no file may grow beyond a byte (setrlimit(2), RLIMIT_FSIZE; Python and what it
+    starts ignore SIGXFSZ, so that a write fails with EFBIG as it would with ENOSPC)."""
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):  # it died of it
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+
+
+__all__ = ["Node", "Town", "no_room", "stopped", "until"]
