@@ -3,6 +3,9 @@
 The order of belief: the checkpoint is the trusted log's; the answer's own tree is that checkpoint's, or one it grew
 from; each statement is a leaf of it, its signer entitled there from the trusted genesis on; the answer's key was
 enrolled as of the answer and in nobody else's hands as far as is shown. Only then are the rules asked (lies).
+
+It is a key that is convicted. One that is reported stolen later, from before the answer on, convicts nobody any more:
+a watcher shows what its ledger says of the key, and who only has the file knows it up to the checkpoint in it.
 """
 
 from collections.abc import Mapping

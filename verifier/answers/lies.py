@@ -175,8 +175,12 @@ def _history(said: Said, shown: Shown) -> Iterator[Lie]:
     alone = [one for one, leaf in events if one not in answer.withheld and len(_packs(leaf)) == 1]
     yield from (Lie("hidden_event", (one,)) for one in alone)
     lot = _lot(said, shown)
-    if lot is None or not shown.have(answer.withheld):
-        return
+    if (
+        lot is None
+        or not shown.have(answer.withheld)
+        or any(_step(shown.leaves[one]) is None for one in answer.withheld)
+    ):
+        return  # or it names what a newer table of steps than this one knows
     rests_on = (lot[0], *answer.withheld)
     several = set(_standing(said.identity, lot[1], events).events).difference(answer.withheld, alone)
     yield from (Lie("hidden_event", (one, *rests_on)) for one in sorted(several))
@@ -188,11 +192,16 @@ def _history(said: Said, shown: Shown) -> Iterator[Lie]:
 
 def _about(leaf: Leaf, pack: Identity) -> bool:
     """Whether an event is a recorded step about this very pack."""
-    assert isinstance(leaf.body, Event)  # noqa: S101
+    named = [(one.gtin, one.batch, one.serial) for one in _packs(leaf)]
+    return _step(leaf) in RECORDED and (pack.gtin, pack.batch, pack.serial) in named
+
+
+def _step(leaf: Leaf) -> str | None:
+    """The step of an event; "" of what is none, None of one that the table does not know."""
+    if not isinstance(leaf.body, Event):
+        return ""
     event = leaf.body.read()
-    named = [(one.gtin, one.batch, one.serial) for one in event.packs]
-    step = step_of(event.biz_step, event.disposition, event.sensor)
-    return step in RECORDED and (pack.gtin, pack.batch, pack.serial) in named
+    return step_of(event.biz_step, event.disposition, event.sensor)
 
 
 def _packs(leaf: Leaf) -> tuple[Identity, ...]:

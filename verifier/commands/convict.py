@@ -61,5 +61,8 @@ def in_words(told: dict[str, Any]) -> str:
         lines.append(f"  {lie['sentence']}")
         if (one := lie["statement"]) is not None:
             lines.append(f"    {one['kind']} by {one['by']}, leaf {one['leaf']}, said {one['said_at']}: {one['id']}")
-    lines.append(f"  proven under the checkpoint of {told['believed']['size']} leaves, root {told['believed']['root']}")
+    size, root = told["believed"]["size"], told["believed"]["root"]
+    lines.append(
+        f"  proven under the checkpoint of {size} leaves, root {root}; what it says of that key later is not here"
+    )
     return "\n".join(map(written, lines))

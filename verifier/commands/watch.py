@@ -4,13 +4,15 @@ Each round reads what the log added, takes what lies in --inbox, asks one questi
 replays every answer heard. What convicts is written to --out, a file each, and told on one line:
 {"conviction": name, ...} as answers/convict.to_json with --json.
 
-Exit, after --rounds or a signal: 0 nothing false was heard; 1 somebody was convicted, or the log showed wrong bytes;
+Exit, after --rounds or a signal: 0 nothing false was heard; 1 somebody was convicted, or what was shown is wrong though
+no file proves it (bytes that are not what the log signed, an answer from an older ledger than was shown before);
 2 the log was never reached; 64 asked wrongly.
 """
 
 import json
 import random
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ from verifier import files as disk
 from verifier.answers import conviction as files
 from verifier.answers.convict import convict, to_json
 from verifier.answers.conviction import Conviction
+from verifier.answers.replay import answer_in
 from verifier.commands.audit import AGREE, LIED, UNREACHED, Command, asked_wrongly, log_prefix
 from verifier.commands.client import Client, ServerError
 from verifier.commands.convict import in_words
@@ -36,7 +39,7 @@ from verifier.settings import Settings
 from verifier.verdict import evidence as evidences
 from verifier.verdict import trust as trusts
 
-SUFFIX = ".conviction"
+FOLDER, SUFFIX = "convictions", ".conviction"
 LONGEST_CODES = 4 << 20  # bytes of the file of codes
 PATIENCE = 5  # times the usual pause, when the node asks for patience or is not there
 
@@ -84,13 +87,24 @@ class Watch:
             return True
         asked = {"text": text, "since": self.since, "viewer": None, "whole_lot": False}  # as `prove` asks
         try:
-            self._publish(self.watcher.hear(evidences.decode(self.patient.evidence(asked, evidences.MAX_BYTES))))
+            found = evidences.decode(self.patient.evidence(asked, evidences.MAX_BYTES))
+            self._publish(self.watcher.hear(found))
+            self._behind(text, answer_in(found.answer or b"").size)
         except ServerError as fault:
             self._told({"unanswered": text, "why": str(fault)}, f"not answered: {fault}")
             return fault.status not in (None, 429, 503)
         except ValueError as fault:  # not evidence of this log: nobody would believe it either
             self._told({"unbelieved": text, "why": str(fault)}, f"{text}: {fault}")
         return True
+
+    def _behind(self, text: str, size: int) -> None:
+        """To answer from an older ledger than was shown a moment ago hides what came since: no file proves it, and it
+        is told."""
+        seen = self.watcher.memory.size
+        if size < seen:
+            self.status = LIED
+            sentence = f"{text}: answered as of {size} leaves, {seen} were shown before"
+            self._told({"behind": text, "size": size, "seen": seen}, sentence)
 
     def _publish(self, found: Iterable[Conviction]) -> None:
         for conviction in found:
@@ -115,13 +129,9 @@ class Watch:
     "--trust", "trust_path", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="What is believed beforehand (verifier trust).",
 )  # fmt: skip
-@click.option(
-    "--state", type=click.Path(file_okay=False, path_type=Path), help="What is remembered; by default watch/."
-)
+@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="What is remembered; watch/.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where convictions go; convictions/.")
-@click.option(
-    "--codes", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Codes to ask about, a line."
-)
+@click.option("--codes", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Codes to ask about.")
 @click.option("--inbox", type=click.Path(exists=True, file_okay=False, path_type=Path), help="What others were given.")
 @click.option("--as", "key_path", type=click.Path(dir_okay=False, path_type=Path), help="Your key: read as its member.")
 @click.option("--every", type=click.FloatRange(min=0.0, max=86_400), default=10.0, show_default=True, help="Seconds.")
@@ -139,28 +149,34 @@ def command(
 
     Exit: 0 nothing false, 1 somebody was convicted, 2 not reached, 64 asked wrongly.
     """
-    prefix, out, state = (
-        url or settings.base_url,
-        out or settings.data / "convictions",
-        state or settings.data / "watch",
-    )
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    prefix, folders = url or settings.base_url, [out or settings.data / FOLDER, state or settings.data / "watch"]
     with asked_wrongly():
         trust = trusts.decode(trust_path.read_text("utf-8"))
         key = keyfile.load(key_path) if key_path else None
         lines = _lines(codes) if codes else ()
         since = notes.open(trust.checkpoint, trust.policy).size if trust.checkpoint else None
-        for folder in (out, state):
+        for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-        memory = Memory(state / "log.sqlite")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        memory = _memory(folders[1] / "log.sqlite")
     with Remote(prefix, key=key) as log, Client(prefix) as patient, memory:
         if key is not None:
             memory.ask_again()
-        watch = Watch(Watcher(log, trust, memory), patient, out, lines, since, inbox, as_json)
+        watch = Watch(Watcher(log, trust, memory), patient, folders[0], lines, since, inbox, as_json)
         _keep_on(watch, stop, every, rounds)
     raise SystemExit(watch.status)
+
+
+def _memory(path: Path) -> Memory:
+    """What is remembered; raises ValueError for a file that is something else."""
+    try:
+        return Memory(path)
+    except sqlite3.Error as fault:
+        raise ValueError(
+            f"{path}: expected what a watcher remembers, found {fault}; remove it to begin anew"
+        ) from fault
 
 
 def _keep_on(watch: Watch, stop: threading.Event, every: float, rounds: int | None) -> None:

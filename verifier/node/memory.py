@@ -25,7 +25,7 @@ from verifier.statements.serials import SerialProof, from_map, to_map
 
 KEYS = "keys"
 _BETWEEN = "\x1f"  # in no GTIN, lot or serial
-MOST_ANSWERS = 10_000
+MOST_ANSWERS, MOST_BESIDE = 10_000, 20
 _TABLES = """
 CREATE TABLE IF NOT EXISTS note (one INTEGER PRIMARY KEY CHECK (one = 0), size INTEGER NOT NULL, signed BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS tile (level INTEGER, number INTEGER, hashes BLOB NOT NULL, PRIMARY KEY (level, number));
@@ -128,9 +128,10 @@ class Memory:
     # --- answers ---
 
     def hear(self, identity: str, size: int, raw: bytes) -> None:
-        """Remember an answer; the oldest are let go of."""
+        """Remember an answer, to be judged; the oldest are let go of."""
         with self._change():
-            self._db.execute("INSERT OR IGNORE INTO answer VALUES (?, ?, ?, 0)", (identity, size, raw))
+            sql = "INSERT INTO answer VALUES (?, ?, ?, 0) ON CONFLICT (raw) DO UPDATE SET judged = 0"
+            self._db.execute(sql, (identity, size, raw))
             last = "SELECT max(rowid) FROM answer"
             self._db.execute(f"DELETE FROM answer WHERE rowid <= ({last}) - ?", (MOST_ANSWERS,))  # noqa: S608
 
@@ -146,8 +147,9 @@ class Memory:
             self._db.execute("UPDATE answer SET judged = 1 WHERE raw = ?", (raw,))
 
     def beside(self, identity: str, size: int) -> list[bytes]:
-        """The answers heard about an identity at a size."""
-        found = self._db.execute("SELECT raw FROM answer WHERE identity = ? AND size = ?", (identity, size))
+        """The newest answers heard about an identity at a size."""
+        sql = "SELECT raw FROM answer WHERE identity = ? AND size = ? ORDER BY rowid DESC LIMIT ?"
+        found = self._db.execute(sql, (identity, size, MOST_BESIDE))
         return [raw for (raw,) in found]
 
     def issued(self, pack: Identity) -> SerialProof | None:

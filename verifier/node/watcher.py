@@ -9,6 +9,7 @@ once the log has grown as far as it; and every checkpoint that an answer came wi
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from hashlib import sha256
 
 from verifier.answers.convict import Unproven, convict
@@ -37,7 +38,7 @@ from verifier.statements.kinds import KINDS, body_of
 from verifier.verdict.evidence import Evidence, Growth
 from verifier.verdict.trust import Trust
 
-RUN = 256
+RUN, TILES = 256, 1024
 UNIT = 2 + HASH_BYTES
 
 
@@ -174,7 +175,7 @@ class Watcher:
     def mirror(self, identity: Identity, answer: Answer) -> Mirror:
         """What is here of all that may matter to an answer."""
         leaves = self.memory.leaves(self._topics(identity), (*answer.applies, *answer.withheld))
-        return Mirror(self.memory.note or b"", self.memory.tile, leaves)
+        return Mirror(self.memory.note or b"", lru_cache(TILES)(self.memory.tile), leaves)
 
     @staticmethod
     def _topics(identity: Identity) -> Iterable[str]:

@@ -2,6 +2,7 @@
 anyone checks offline; what is listed was checked again here, and what no longer convinces is not shown.
 """
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,7 @@ def convictions() -> Response:
     """Who was convicted of a false answer, the newest 100 first: whose key, about what, since when, by which statement.
     Each `file` is all that it takes to check it: `python -m verifier convict FILE --trust trust.json`."""
     found: list[dict[str, Any]] = []
-    for path in sorted(_folder().glob(f"*{SUFFIX}"), key=lambda path: (path.stat().st_mtime, path.name), reverse=True):
-        if len(found) == MOST:
-            break
+    for path in _newest():
         if (proven := _proven(path, desk().trust)) is not None:
             found.append({"id": path.stem, "file": f"/convictions/{path.stem}", **to_json(proven, language())})
     answer = no_store({"convictions": found})
@@ -47,22 +46,33 @@ def conviction(name: str) -> Response:
     return answer
 
 
+def _newest() -> list[Path]:
+    """The newest files; one that is removed meanwhile is none."""
+    found: list[tuple[float, Path]] = []
+    for path in _folder().glob(f"*{SUFFIX}"):
+        with suppress(OSError):
+            found.append((path.stat().st_mtime, path))
+    return [path for _, path in sorted(found, reverse=True)[:MOST]]
+
+
 def _folder() -> Path:
     return desk().settings.data / FOLDER
 
 
 def _proven(path: Path, trust: Trust) -> Convicted | None:
     """What a file proves; None if it is not there, not of its name, or convinces nobody."""
-    if not path.is_file() or path.stat().st_size > files.MAX_BYTES:
-        return None
-    data = path.read_bytes()
-    return _convicted(data, trust) if files.name_of(data) == path.stem else None
-
-
-@lru_cache(maxsize=MOST)
-def _convicted(data: bytes, trust: Trust) -> Convicted | None:
-    """Memoised by the bytes, as all that is pure here."""
     try:
-        return convict(files.decode(data), trust)
+        found = path.stat()
+        return _convicted(path, found.st_mtime_ns, found.st_size, trust)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=2 * MOST)
+def _convicted(path: Path, _: int, size: int, trust: Trust) -> Convicted | None:
+    """Memoised while the file is the same: to list a hundred must not cost a hundred readings."""
+    data = path.read_bytes() if size <= files.MAX_BYTES else b""
+    try:
+        return convict(files.decode(data), trust) if files.name_of(data) == path.stem else None
     except ValueError:
         return None
