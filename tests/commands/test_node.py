@@ -10,15 +10,19 @@ from types import SimpleNamespace
 import pytest
 import redis
 from registry import Registry
+from witnessed import Witnesses
 
 from verifier.commands import node
 from verifier.ledger import checkpoint as notes
+from verifier.ledger.note import COSIGNATURE, VerifierKey
+from verifier.ledger.policy import Group, Policy, PolicyError, Witness
 from verifier.node import lease
 from verifier.node.boot import Corrupt
 from verifier.node.lease import LeaseLost
 from verifier.process import FolderTaken
 from verifier.store import layout
 from verifier.store.projection import derived_keys, digest
+from verifier.web.desk import trust_of
 
 
 @pytest.fixture
@@ -90,3 +94,37 @@ def test_the_lease_of_another_machine_is_waited_for(registry: Registry, monkeypa
     monkeypatch.setattr("verifier.commands.node.time", slept)
     run(registry)
     assert len(pauses) == 3
+
+
+def apart(registry: Registry) -> None:
+    """A policy under which two histories could each have a quorum."""
+    keys = [VerifierKey.of_seed(f"w{number}.example", bytes([number]) * 32, COSIGNATURE) for number in (1, 2)]
+    witnesses = tuple(Witness(f"w{number}", key, "http://127.0.0.1:9") for number, key in enumerate(keys, 1))
+    policy = Policy(registry.policy.log, None, witnesses, (Group("any", 1, ("w1", "w2")),), "any")
+    (registry.settings.data / "policy.txt").write_text(str(policy), "utf-8")
+
+
+def test_a_policy_whose_quorums_need_not_meet_is_refused_before_the_lease(registry: Registry) -> None:
+    apart(registry)
+    with pytest.raises(PolicyError, match="quorum any: expected any two to share a witness, found two that share none"):
+        run(registry)
+    assert registry.client.dbsize() == 0
+    assert issubclass(PolicyError, node.REFUSALS)  # told in a sentence
+    with pytest.raises(PolicyError):
+        trust_of(registry.settings.data)
+
+
+def test_a_node_told_to_stop_without_a_quorum_stops(registry: Registry) -> None:
+    """Its witnesses are dead: the genesis is proposed, kept, and published by a later one."""
+    with Witnesses(registry.policy.log, lambda: int(time.time())) as three:
+        (registry.settings.data / "policy.txt").write_text(str(three.policy), "utf-8")
+        for one in three.all:
+            one.stop()
+        run(registry, 3)
+        assert registry.proposed
+        for one in three.all:
+            one.start()
+        run(registry, 6)
+        registry.policy = three.policy
+        assert notes.open(registry.published, three.policy).size == 1
+        assert not registry.proposed

@@ -3,15 +3,17 @@
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from registry import Registry
 from witnessed import Witnesses, aside, until
+from witnesses import witness as served
 
 from verifier.ledger import checkpoint as notes
 from verifier.ledger.note import NoteError
-from verifier.ledger.policy import Group, Policy, PolicyError
+from verifier.ledger.policy import Group, Policy, PolicyError, parse
 from verifier.node import boot, highwater, standing
 from verifier.node.cosigning import ANEW_AFTER_S
 from verifier.node.sequencer import CLOCK_AFTER_S
@@ -191,3 +193,28 @@ def test_policies_that_no_node_may_follow(registry: Registry, three: Witnesses) 
     with pytest.raises(PolicyError, match="expected addresses of enough of its witnesses, found 1 of 3 with one"):
         registry.sequencer()
     assert registry.client.dbsize() <= 2  # the lease and its epoch
+
+
+# --- the real ones ---
+
+
+def test_our_own_witnesses(registry: Registry, tmp_path: Path) -> None:
+    """Three of `python -m verifier witness`; one goes, and comes back on the folder that it left."""
+    log, clock = registry.policy.log, lambda: registry.now
+    with served(tmp_path / "w1", log, "w1", clock) as one, served(tmp_path / "w2", log, "w2", clock) as two:
+        with served(tmp_path / "w3", log, "w3", clock) as three:
+            lines = [f"log {log}", one.policy_line, two.policy_line, three.policy_line]
+            registry.policy = parse("\n".join([*lines, "group g 2 w1 w2 w3", "quorum g", ""]))
+            sequencer = registry.sequencer()
+            sequencer.register(registry.enrolment())
+            until(lambda: sequencer.step(0.01) == 0 and registry.cosigners == ["w1", "w2", "w3"])
+            port = three.server.effective_port
+        sequencer.register([registry.product()])
+        assert registry.cosigners == ["w1", "w2"]
+        with served(tmp_path / "w3", log, "w3", clock, port) as three:
+            sequencer.register([registry.product(1)])
+            until(lambda: sequencer.step(0.01) == 0 and registry.cosigners == ["w1", "w2", "w3"])
+            last = three.cosigner.last()
+            assert last is not None
+            assert last.checkpoint == sequencer.head
+    assert registry.told == []

@@ -83,11 +83,11 @@ class Quorum:
         deadline = time.monotonic() + seconds
         with self._changed:
             while self.proposal is not None:
+                self._begin()  # also those that a quorum can do without: one that was away may be back
                 signed = [place for place in self._places if place.line]
                 if self.policy.satisfied([place.name for place in signed]):
                     return self.proposal.note + b"".join(place.line for place in signed)
                 self._check()
-                self._begin()
                 left = deadline - time.monotonic()
                 if left <= 0:
                     break
