@@ -68,6 +68,27 @@ def burn(server: Served) -> None:
     shutil.rmtree(server.data / "deposits")
 
 
+def test_a_ledger_comes_back_over_http(server: Served, tmp_path: Path) -> None:
+    """From doors that serve it: another node's, or a witness's, which are the same. Whoever keeps the ledger reads all
+    of it; a stranger is not shown enough."""
+    trust, data = tmp_path / "trust.json", tmp_path / "var"
+    assert server.run("verifier", "trust", "--out", str(trust)).returncode == 0
+    words = ("verifier", "restore", "--from", server.url, "--trust", str(trust))
+    done = server.run(*words, PROBATUM_DATA=str(data))
+    assert done.returncode == 2
+    assert "is not shown to us: restore from who shows it" in done.stderr.decode()
+    done = server.run(*words, "--as", str(server.data / "node" / "node.key"), PROBATUM_DATA=str(data))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().startswith("restored: ")
+    assert "its packs read unverified here: batch " in done.stderr.decode()  # the vault stays where it is
+    assert "without the log's own key nothing can be signed on" in done.stderr.decode()
+    shutil.copytree(server.data / "vault", data / "vault", dirs_exist_ok=True)
+    assert server.run("verifier", "rebuild", PROBATUM_DATA=str(data)).returncode == 0
+    done = server.run("verifier", "fsck", PROBATUM_DATA=str(data))
+    assert done.returncode == 0, done.stderr
+    assert projected(data) == projected(server.data)
+
+
 def test_a_burnt_node_comes_back(tmp_path: Path) -> None:
     data, copy = tmp_path / "var", str(tmp_path / "copy")
     with Served(data) as server:

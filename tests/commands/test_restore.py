@@ -1,6 +1,7 @@
 """`backup` and `restore`: everything is copied and comes back, and nothing that is not what was signed."""
 
 import shutil
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import redis
 from click.testing import CliRunner, Result
 from registry import Registry, Watcher
+from witnessed import Witnesses
 
 from verifier.commands import main
 from verifier.commands import restore as command
@@ -16,6 +18,7 @@ from verifier.ledger import checkpoint as notes
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.node import boot, highwater, lease
 from verifier.node.mirror import Mirror
+from verifier.node.quorum import Disowned
 from verifier.store import deposits, layout
 from verifier.store.log import LogStore
 from verifier.store.projection import digest
@@ -279,6 +282,35 @@ def test_not_behind_what_was_published_here(registry: Registry, run: Run, out: P
     assert not registry.client.exists(layout.CHECKPOINT, layout.entries(0))
     assert run("restore", "--from", out, "--behind").exit_code == 0
     assert boot.verify(registry.client, registry.policy, highwater.read(registry.mark)) == SIZE
+
+
+def test_not_behind_what_witnesses_cosigned(registry: Registry, run: Run, tmp_path: Path) -> None:
+    """The machine burnt with its mark: what it published since the copy, its witnesses know."""
+    with Witnesses(registry.policy.log, lambda: int(time.time())) as three:
+        registry.policy = three.policy
+        (registry.settings.data / "policy.txt").write_text(str(three.policy))
+        sequencer = registry.sequencer()
+        sequencer.register(registry.enrolment())
+        size = sequencer.head.size
+        assert run("backup", "--out", tmp_path / "copy").exit_code == 0
+        sequencer.register([registry.product()])
+        newer = sequencer.head.size
+        registry.client.flushall()
+        registry.mark.unlink()
+        result = run("restore", "--from", tmp_path / "copy")
+        assert result.exit_code == 1
+        found = f"disowns these {size} leaves (it knows {newer} leaves of this log, more than these {size})"
+        assert found in result.output
+        assert not registry.client.exists(layout.CHECKPOINT, layout.entries(0))
+        for one in three.all:
+            one.stop()
+        result = run("restore", "--from", tmp_path / "copy")  # nobody can say
+        assert result.exit_code == 0
+        assert result.output.count("could not say whether this is the newest: not reached") == 3
+        for one in three.all:
+            one.start()
+        with pytest.raises(Disowned):  # and when they can, nothing is signed
+            registry.sequencer().register([registry.product(1)])
 
 
 def test_not_the_other_ledger_of_the_same_key(registry: Registry, run: Run, out: Path) -> None:

@@ -40,10 +40,10 @@ def test_a_stop_while_the_quorum_is_missing_keeps_the_proposal(registry: Registr
 
 def test_what_one_witness_signed_before_a_crash_is_what_is_published(registry: Registry, three: Witnesses) -> None:
     """Two are dead, one signs, the node dies: the next one proposes the same tree, whatever waits in the queue."""
-    registry.sequencer().register(registry.enrolment())
+    dying = registry.sequencer()
+    dying.register(registry.enrolment())
     for witness in three.all[:2]:
         witness.stop()
-    dying = registry.sequencer()
     registry.stopping = True
     with pytest.raises(Stopped):
         dying.register([registry.product(), registry.batch(k=2)])
@@ -64,11 +64,11 @@ def test_what_one_witness_signed_before_a_crash_is_what_is_published(registry: R
 
 
 def test_a_lease_lost_while_waiting_publishes_nothing(registry: Registry, three: Witnesses) -> None:
-    registry.sequencer().register(registry.enrolment())
+    paused = registry.sequencer()
+    paused.register(registry.enrolment())
     before = registry.published
     for witness in three.all[1:]:
         witness.stop()
-    paused = registry.sequencer()
     waiting = aside(lambda: paused.register([registry.product()]))
     until(lambda: three.all[0].head.size == 18)
     other = registry.sequencer()  # takes the lease over
@@ -145,12 +145,13 @@ def test_a_proposal_of_which_a_bit_flipped_is_not_signed_by_anybody(registry: Re
 
 def left_behind(registry: Registry, three: Witnesses) -> None:
     """A proposal that nobody signed and nobody published."""
-    registry.sequencer().register(registry.enrolment())
+    dying = registry.sequencer()
+    dying.register(registry.enrolment())
     for witness in three.all:
         witness.stop()
     registry.stopping = True
     with pytest.raises(Stopped):
-        registry.sequencer().register([registry.product(), registry.batch(k=2)])
+        dying.register([registry.product(), registry.batch(k=2)])
     registry.stopping = False
     for witness in three.all:
         witness.start()

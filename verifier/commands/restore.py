@@ -6,6 +6,7 @@ published than there is to restore; 2 not reached; 64 asked wrongly.
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,13 +108,15 @@ def restore(
         restorer = Restorer(source, trust.policy, trust.genesis, client, writer, folder)
         found = restorer.found
         restorer.check_marks(marks_of(settings.data, trust, behind), behind)
+        silent = [] if behind else restorer.check_witnesses(int(time.time()))
         closed = [] if restorer.done() else _write(settings, restorer, client, writer)
         highwater.write(_made(mark_file(settings.data)), found.note)
         _keep_beliefs(settings.data, trust, client)
     finally:
         writer.held.drop()
     click.echo(f"restored: {found.head.size} leaves, root {found.head.root.hex()}")
-    return [*_lacking(found), *(f"its packs read unverified here: {one}" for one in closed), *_keyless(settings.data)]
+    packs = [f"its packs read unverified here: {one}" for one in closed]
+    return [*silent, *_lacking(found), *packs, *_keyless(settings.data)]
 
 
 def _write(settings: Settings, restorer: Restorer, client: redis.Redis, writer: "Fenced") -> list[str]:

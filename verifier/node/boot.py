@@ -1,7 +1,8 @@
 """Before it signs anything, the node hashes again what it holds: a store that lost or changed a byte is refused.
 
-One sentence says what is wrong and what to do. Comparing with witnesses and a chain comes when there are some; until
-then the last checkpoint published from this machine (node/highwater) is what a store cannot be rolled back behind.
+One sentence says what is wrong and what to do. What the store alone cannot show, an older copy of it being whole, is
+told by the last checkpoint published from this machine (node/highwater); by its witnesses, who are asked to cosign the
+head once more before anything new is signed (node/sequencer); and by the chain (commands/node).
 """
 
 from collections.abc import Callable

@@ -27,6 +27,7 @@ from verifier.ledger.note import MAX_BYTES as NOTE_BYTES
 from verifier.ledger.policy import Policy
 from verifier.ledger.tiles import WIDTH, Tile
 from verifier.node.copying import DeepSource, ask, deposits_of, ids_under
+from verifier.node.cosigners import Cosigner, Fault, Proposal
 from verifier.node.proved import ProvedTiles
 from verifier.node.rehash import Grown, Mark
 from verifier.node.remote import NotShown
@@ -110,6 +111,25 @@ class Restorer:
             return notes.open(answer.body, self.policy), answer.body
         except ValueError as fault:
             raise Lied("checkpoint", None, f"what the policy believes ({fault})", "another") from fault
+
+    def check_witnesses(self, now: int) -> list[str]:
+        """Have the policy's witnesses cosign once more what is to be restored; those who did not answer, a sentence
+        each. Raises Behind where one holds more of this ledger, or another."""
+        head = self.found.head
+        proposal, silent = Proposal(self.found.note, head.size, self._shown), list[str]()
+        for witness in self.policy.witnesses if head.size else ():
+            asked = Cosigner(witness, head.size)
+            try:
+                if witness.url:
+                    asked.cosign(proposal, now)
+            except Fault as fault:
+                if fault.disowns:
+                    told = "restore from who has them, or what is missing here is given up for good"
+                    raise Behind(f"witness {witness.name} disowns these {head.size} leaves ({fault}); {told}") from None
+                silent.append(f"witness {witness.name} could not say whether this is the newest: {fault}")
+            finally:
+                asked.close()
+        return silent
 
     def done(self) -> bool:
         """Whether the store holds exactly what is to be restored. Raises Occupied where it holds anything else than the

@@ -20,7 +20,8 @@ The commit, and what a crash at each step leaves (Redis answers each step only w
 
 Without witnesses (quorum none) there is no 4a and no 4b. While their quorum is missing nothing is taken from the queue
 and nothing is published; who loses the lease meanwhile publishes nothing. An unchanged head is cosigned anew about
-every minute, so that its time is fresh: 4b and 5 with nothing to write but the note, and nothing to keep before.
+every minute, so that its time is fresh: 4b and 5 with nothing to write but the note, and nothing to keep before. So it
+is before a sequencer signs anything new: what its witnesses hold, and this store does not, is told there.
 """
 
 from collections.abc import Callable, Sequence
@@ -137,7 +138,7 @@ class Sequencer:
             self._witnesses = Cosigning(policy, self.head.size, lease, clock, tell, stopping)
         self.untimed = False
         self._time(self._last())
-        self._left = _kept(client)
+        self._left, self._settled = _kept(client), False
         self._begin()
         if self.note:
             mark(self.note)
@@ -289,9 +290,19 @@ class Sequencer:
             raise LeaseLost(f"{what}: expected to follow {self.head.size}, found another")
 
     def _finish(self) -> None:
-        """Publish what a sequencer before this one proposed and did not publish: exactly that."""
-        if (left := self._left) is None:
+        """Once, before anything new is signed: publish what a sequencer before this one proposed and did not publish;
+        or else have a quorum cosign the head once more. There a store is disowned that was rolled back with all that
+        this machine remembers."""
+        if self._settled:
             return
+        if self._left is not None:
+            self._publish_left(self._left)
+        elif self._witnesses is not None and self.note is not None:
+            self._write_anew(self._witnesses.cosign(self._again()))
+        self._settled = True
+
+    def _publish_left(self, left: Pending) -> None:
+        """Exactly what was proposed."""
         try:
             head = left.check(self.log, self.head, self.policy)
         except (ValueError, LookupError) as fault:
@@ -319,10 +330,16 @@ class Sequencer:
         """Keep the time of an unchanged head fresh."""
         if self._witnesses is None or self.note is None:
             return
-        bare = partial(notes.sign, self.head, self.keys.log)
-        note = self._witnesses.anew(self.note, lambda: Proposal(bare(), self.head.size, self.log.tile))
+        note = self._witnesses.anew(self.note, self._again)
         if note is not None:
-            self._write(note, self.head, Pending(note, {}, _encoded(self._layer.notes)), b"")
+            self._write_anew(note)
+
+    def _again(self) -> Proposal:
+        """The published head, once more: signed to the same bytes."""
+        return Proposal(notes.sign(self.head, self.keys.log), self.head.size, self.log.tile)
+
+    def _write_anew(self, note: bytes) -> None:
+        self._write(note, self.head, Pending(note, {}, _encoded(self._layer.notes)), b"")
 
 
 def _kept(client: redis.Redis) -> Pending | None:
