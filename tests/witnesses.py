@@ -9,6 +9,7 @@ witness, with its key and what it cosigned. A clock may be given to one in a thr
 """
 
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -30,8 +31,10 @@ from verifier.ledger.witnessing import AddCheckpoint
 from verifier.settings import ROOT
 from verifier.witness import state
 from verifier.witness.running import Running
+from verifier.witness.server import Server
 
 BOUND_S = 30.0
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # nothing here is https, and to load the authorities takes longer
 
 
 def now() -> int:
@@ -54,15 +57,39 @@ def witness(
             assert not thread.is_alive(), f"witness {name} did not stop"
 
 
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """The address of a WSGI application: a log's doors, as a witness reaches them."""
+    server = Server(app, "127.0.0.1", 0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+        thread.join(15)
+
+
+def until(done: Callable[[], Any], bound_s: float = BOUND_S) -> Any:
+    """What `done` gives, once that is true."""
+    deadline = time.monotonic() + bound_s
+    while not (found := done()):
+        assert time.monotonic() < deadline, f"not done within {bound_s} s"
+        time.sleep(0.02)
+    return found
+
+
 class WitnessProcess:
     """The same as `python -m verifier witness` in a process of its own; a context manager, or `start` and `stop`.
 
-    `prelude` is Python run in it first: what a test has go wrong there. Its key is made before it starts.
+    `prelude` is Python run in it first: what a test has go wrong there; `words` are more of the command's. Its key is
+    made before it starts.
     """
 
     def __init__(
-        self, folder: Path, log: VerifierKey, name: str = "w1", words: Sequence[str] = (), prelude: str = ""
-    ) -> None:
+        self, folder: Path, log: VerifierKey, name: str = "w1", words: Sequence[str] = (), prelude: str = "",
+        policy: Policy | None = None,
+    ) -> None:  # fmt: skip
         from served import free_port
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +98,7 @@ class WitnessProcess:
         self.key = state.open_key(folder, name)
         self.output = folder.parent / f"{folder.name}.log"
         trust = folder.parent / f"{folder.name}.policy"
-        trust.write_text(str(Policy(log)), "utf-8")
+        trust.write_text(str(policy or Policy(log)), "utf-8")
         main = "from verifier.commands import main; main(prog_name='verifier')"
         run = ["-c", f"{prelude}\n{main}"] if prelude else ["-m", "verifier"]
         argv = [sys.executable, *run, "witness", "--data", str(folder), "--trust", str(trust)]
@@ -102,7 +129,7 @@ class WitnessProcess:
 
     def ready(self) -> bool:
         with suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/healthz", timeout=2, trust_env=False).is_success
+            return httpx.get(f"{self.url}/healthz", timeout=2, trust_env=False, verify=PLAIN).is_success
         return False
 
     def kill(self) -> None:
@@ -163,7 +190,7 @@ class Log:
 
 def add_checkpoint(url: str, body: bytes) -> httpx.Response:
     """POST <url>/add-checkpoint."""
-    return httpx.post(f"{url}/add-checkpoint", content=body, timeout=10, trust_env=False)
+    return httpx.post(f"{url}/add-checkpoint", content=body, timeout=10, trust_env=False, verify=PLAIN)
 
 
 def cosigned_at(signed: bytes, line: str, key: VerifierKey) -> int:
@@ -173,4 +200,4 @@ def cosigned_at(signed: bytes, line: str, key: VerifierKey) -> int:
     return time_given
 
 
-__all__ = ["Log", "WitnessProcess", "add_checkpoint", "cosigned_at", "now", "witness"]
+__all__ = ["PLAIN", "Log", "WitnessProcess", "add_checkpoint", "cosigned_at", "now", "served", "until", "witness"]

@@ -24,7 +24,8 @@
                                                                 ethereum (with rpc, local_chain), mirror (a log as
                                                                 files: copying, proved), held (what is here), remote
                                                                 (a log by HTTP)
-    witness/     HTTP     who else has seen it?                state, cosigning, forks, doors, server
+    witness/     HTTP     who else has seen it?                state, cosigning, forks, follower (with index,
+                                                                members), doors (with shelf), server
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi,
                                                                 shelf (catalogues), anchored, deposited, in_force,
                                                                 ledger (of itself), brought (to it), chart

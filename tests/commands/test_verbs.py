@@ -199,7 +199,8 @@ def test_the_readmes_commands_run_in_their_order(server: Served, tmp_path: Path)
         command = command.replace("python ", f"{shlex.quote(sys.executable)} ", 1)
         command = command.replace("convict FILE", f"convict {shlex.quote(str(lie))}")
         if "--listen" in command:
-            stands_until_stopped(command.replace("8100", str(free_port())), tmp_path, server)
+            command = command.replace("http://127.0.0.1:8000", server.url).replace("8100", str(free_port()))
+            stands_until_stopped(command, tmp_path, server)
             continue
         done = subprocess.run(  # noqa: S602 - the README's own lines, redirections and all
             command, shell=True, cwd=tmp_path, env=server.environment | {"PYTHONPATH": str(ROOT)},

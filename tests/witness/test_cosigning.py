@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from witnesses import Log, add_checkpoint, cosigned_at, witness
+from witnesses import PLAIN, Log, add_checkpoint, cosigned_at, witness
 
 from verifier.ledger import note
 from verifier.ledger.note import VerifierKey
@@ -293,15 +293,15 @@ def test_no_name_no_key(tmp_path: Path, log: Log, clock: Clock) -> None:
 
 def test_ready_says_what_it_stands_for(w1: Running, log: Log) -> None:
     assert add_checkpoint(w1.url, log.request(0).encode()).status_code == 200
-    ready = httpx.get(f"{w1.url}/readyz", trust_env=False).json()
+    ready = httpx.get(f"{w1.url}/readyz", trust_env=False, verify=PLAIN).json()
     expected = {"status": "ready", "log": "log.example", "witness": str(w1.vkey), "size": 5, "root": log.root.hex()}
     assert ready == expected | {"time": NOW}
     assert add_checkpoint(w1.url, Log(3, "x").grow(2).request(5).encode()).status_code == 422
-    answer = httpx.get(f"{w1.url}/readyz", trust_env=False)
+    answer = httpx.get(f"{w1.url}/readyz", trust_env=False, verify=PLAIN)
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/forked")
-    (name,) = httpx.get(f"{w1.url}/forks", trust_env=False).json()["forks"]
-    assert json.loads(httpx.get(f"{w1.url}/forks/{name}", trust_env=False).content)["log"] == str(log.key)
-    assert httpx.get(f"{w1.url}/forks/..%2fcosigned", trust_env=False).status_code == 404
+    (name,) = httpx.get(f"{w1.url}/forks", trust_env=False, verify=PLAIN).json()["forks"]
+    assert json.loads(httpx.get(f"{w1.url}/forks/{name}", trust_env=False, verify=PLAIN).content)["log"] == str(log.key)
+    assert httpx.get(f"{w1.url}/forks/..%2fcosigned", trust_env=False, verify=PLAIN).status_code == 404
 
 
 def test_a_state_is_its_own_keys(tmp_path: Path, log: Log) -> None:

@@ -15,7 +15,7 @@ VERBS = {
     "serve": "Start Redis, the node and the web workers; stop all cleanly.",
     "demo": "See what five witnesses do when one of us fails, or lies.",
     "node": "Run the one process that holds the log's key.",
-    "witness": "Cosign what a log shows, once it is kept.",
+    "witness": "Cosign what a log shows, and keep a copy of it.",
     "issue": "Issue a batch and draw its labels.",
     "say": "Say what a member does with packs: ship, receive, dispense ...",
     "product": "Register what a product is called, its leaflet and its picture.",

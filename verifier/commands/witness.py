@@ -1,4 +1,4 @@
-"""`witness`: a member's own process that cosigns the checkpoints of a log it saw grow. It needs no Redis.
+"""`witness`: a member's own process that follows a log, cosigns what it saw grow, and keeps a copy. It needs no Redis.
 
 It starts in a fraction of a second, since the rooms of pictures and pages are not opened for it.
 """
@@ -16,12 +16,13 @@ from verifier import files
 from verifier.ledger.encoding import LedgerError
 from verifier.ledger.policy import Policy
 from verifier.ledger.policy import parse as parse_policy
+from verifier.node import keyfile
 from verifier.node.keyfile import KeyFileError
 from verifier.process import FolderTaken
 from verifier.settings import Settings
 from verifier.verdict import trust as trusts
 from verifier.witness import state
-from verifier.witness.running import Running
+from verifier.witness.running import Following, Running
 from verifier.witness.state import StateLost
 
 REFUSALS = (FolderTaken, StateLost, KeyFileError, LedgerError, OSError, ValueError)
@@ -36,7 +37,7 @@ def _listen(_: click.Context, __: click.Parameter, value: str) -> tuple[str, int
 
 
 def _url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Where others reach the witness: the submission prefix of tlog-witness."""
+    """Where a log or a witness is reached: a prefix, without a slash at its end."""
     if value is None:
         return None
     parts = urlsplit(value)
@@ -45,23 +46,29 @@ def _url(_: click.Context, __: click.Parameter, value: str | None) -> str | None
     return value.rstrip("/")
 
 
-@click.command(short_help="Cosign what a log shows, once it is kept.")
+@click.command(short_help="Cosign what a log shows, and keep a copy of it.")
 @click.option("--data", required=True, type=click.Path(file_okay=False, path_type=Path), help="The witness's folder.")
 @click.option(
     "--trust", "trust_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Whose log: a trust.json (verifier trust), or a policy.",
 )  # fmt: skip
+@click.option("--log", "log_url", callback=_url, help="Where the log is followed; by default where the policy says.")
 @click.option("--listen", default="127.0.0.1:8100", show_default=True, callback=_listen, help="HOST:PORT.")
-@click.option("--name", help="The new witness's name, the first time: its member's id.")
+@click.option(
+    "--as", "key_path", type=click.Path(dir_okay=False, path_type=Path),
+    help="Your member's key file: what its readers may read is mirrored too.",
+)  # fmt: skip
+@click.option("--name", help="The new witness's name, the first time; by default the member's of --as.")
 @click.option("--url", callback=_url, help="Where the log reaches this witness; by default where it listens.")
+@click.option("--every", type=click.FloatRange(0.05, 3600), default=1.0, show_default=True, help="Seconds a round.")
 @click.option("--new", metavar="NAME", help="Make the key of a new witness, print its line for a policy, and end.")
 @click.pass_obj
 def command(
-    _: Settings, data: Path, trust_path: Path | None, listen: tuple[str, int], name: str | None, url: str | None,
-    new: str | None,
+    _: Settings, data: Path, trust_path: Path | None, log_url: str | None, listen: tuple[str, int],
+    key_path: Path | None, name: str | None, url: str | None, every: float, new: str | None,
 ) -> None:  # fmt: skip
-    """Answer `POST /add-checkpoint` (C2SP tlog-witness) until told to stop: a checkpoint is cosigned if it grew from
-    the last one cosigned, and only once that is kept in the folder."""
+    """Follow a log until told to stop: cosign its checkpoints, once each is kept in the folder and only if it grew from
+    the last (C2SP tlog-witness), and mirror what it shows, from which the log can be brought back."""
     try:
         if new is not None:
             files.make_folder(data)
@@ -69,21 +76,34 @@ def command(
             return
         if trust_path is None:
             raise click.UsageError("expected --trust FILE: whose log is it?")
-        policy = policy_in(trust_path.read_text("utf-8"))
-        logging.basicConfig(format="witness: %(message)s", level=logging.INFO)
-        with Running(data, policy.log, listen, lambda: int(time.time()), name=name, url=url) as witness:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: witness.stop())
-            say(f"witness: of {policy.log.name}, at {witness.server.url}")
-            say(witness.policy_line)
-            witness.run()
+        logging.basicConfig(format="witness: %(message)s", level=logging.WARNING)
+        policy, genesis = believed(trust_path.read_text("utf-8"))
+        key = keyfile.load(key_path) if key_path else None
+        where, names = log_url or policy.log_url, tuple(one.name for one in policy.witnesses)
+        following = Following(where.rstrip("/"), genesis, names, key, every) if where else None
+        named = name or (key.member if key and not (data / state.KEY).exists() else None)
+        run(Running(data, policy.log, listen, lambda: int(time.time()), name=named, url=url, following=following))
     except REFUSALS as fault:
         raise click.ClickException(str(fault)) from None
 
 
-def policy_in(text: str) -> Policy:
-    """The policy in a trust.json, or the text itself; raises ValueError."""
-    return trusts.decode(text).policy if text.lstrip().startswith("{") else parse_policy(text)
+def run(running: Running) -> None:
+    """Say what it is, and serve until told to stop."""
+    with running as witness:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: witness.stop())
+        followed = f"following {witness.followed}" if witness.followed else "following nothing (no --log URL)"
+        say(f"witness: of {witness.cosigner.log.name}, at {witness.server.url}, {followed}")
+        say(witness.policy_line)
+        witness.run()
+
+
+def believed(text: str) -> tuple[Policy, bytes | None]:
+    """The policy in a trust.json with the id of the first leaf, or the policy that the text is; raises ValueError."""
+    if not text.lstrip().startswith("{"):
+        return parse_policy(text), None
+    trust = trusts.decode(text)
+    return trust.policy, trust.genesis
 
 
 def say(line: str) -> None:

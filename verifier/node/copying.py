@@ -61,11 +61,13 @@ Hear = Callable[[Sequence[Leaf]], None]
 
 
 def prove_growth(before: Checkpoint | None, head: Checkpoint, read_tile: tiles.ReadTile) -> tuple[bytes, ...]:
-    """The path that proves that the tree of `head` begins with that of `before`; raises Forked."""
+    """The path that proves that the tree of `head`, whose tiles are read, begins with that of `before`; raises Forked.
+    Every tree begins with none, and with the empty one."""
     if before is None or before.size == 0:
         return ()
-    root = tiles.root(before.size, read_tile)
-    path = tiles.consistency_path(before.size, head.size, read_tile)
+    same = before.size == head.size  # then the tiles may be those of before
+    root = head.root if same else tiles.root(before.size, read_tile)
+    path = () if same else tiles.consistency_path(before.size, head.size, read_tile)
     if root != before.root:
         raise Forked(before.size, root, path)
     return path
@@ -145,6 +147,16 @@ def leaf(index: int, one: bytes, raw: bytes | None) -> Leaf:
     if statement is not None and statement.id != one:  # its bytes hash to the id, which leaves unprotected headers out
         raise Lied(_entry(one), None, "no unprotected header", "some")
     return Leaf(index, one, statement)
+
+
+def held_leaf(mirror: Mirror, index: int, one: bytes) -> Leaf:
+    """A leaf as the mirror has it; what is damaged there is as if it had not been shown."""
+    try:
+        found = leaf(index, one, _kept(mirror, one))
+    except Lied:
+        return Leaf(index, one, None)
+    lacking = (digest for digest in deposits_of(found.statement) if not mirror.has(f"deposits/{digest.hex()}"))
+    return Leaf(index, one, found.statement, tuple(lacking))
 
 
 def keep_deposits(source: DeepSource, mirror: Mirror, found: Leaf) -> Leaf:

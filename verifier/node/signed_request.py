@@ -59,10 +59,11 @@ def sign(method: str, url: str, body: bytes | None, seed: bytes, kid: bytes) -> 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who signed a request, and the nonce that a door must see only once."""
+    """Who signed a request, when (`created`, Unix seconds), and the nonce that a door must see only once."""
 
     kid: bytes
     nonce: str
+    created: int
 
 
 def verify(
@@ -78,9 +79,10 @@ def verify(
         )
         parameters = results[0].parameters
         nonce, kid = str(parameters.get("nonce", "")), bytes.fromhex(str(parameters["keyid"]))
+        created = int(parameters["created"])
     except Exception as fault:  # the library raises a dozen classes for what a stranger may send
         found = str(fault)[:160] or fault.__class__.__name__
         raise Refused("request_signature", expected="a valid, fresh RFC 9421 signature", found=found) from fault
     if not 16 <= len(nonce) <= 64:
         raise Refused("request_signature", expected="a nonce of 16 to 64 characters", found=nonce[:64] or "none")
-    return Signer(kid, nonce)
+    return Signer(kid, nonce, created)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from verifier.ledger import checkpoint as notes
 from verifier.ledger import cosignature, note, witnessing
 from verifier.ledger.encoding import LedgerError
 from verifier.ledger.note import VerifierKey
@@ -22,7 +23,7 @@ from verifier.ledger.witnessing import AddCheckpoint, Answer
 from verifier.node.keyfile import KeyFile
 from verifier.witness import state
 from verifier.witness.forks import Fork, Forks
-from verifier.witness.state import Last
+from verifier.witness.state import Last, StateLost
 
 UNPROVEN = 422
 told = logging.getLogger("probatum.witness")
@@ -53,7 +54,21 @@ class Cosigner:
         self._key, self.own = key, state.own_key(key)
         self._lock = threading.Lock()
         self._last = state.read(folder, log, self.own)
-        self._certain = True
+        self._certain, self._distrusted = True, ""
+
+    def notice(self, signed: bytes) -> None:
+        """Look at a note that others hold: where we cosigned more than we remember, this folder is an older copy of
+        ours, or another's use of our key, and from now on nothing is signed. Raises StateLost then, or NoteError."""
+        last = self._last  # after the note was fetched: what we answered was kept before
+        parsed = note.parse(signed)
+        time, size = cosignature.time_of(parsed, self.own), notes.parse(parsed.text).size
+        if time is not None and (last is None or time > last.time or size > last.checkpoint.size):
+            stands = f"{last.checkpoint.size} leaves at {last.time}" if last else "nothing"
+            self._distrusted = (
+                f"{self.folder}: {self.own.name} cosigned {size} leaves at {time}, and this folder remembers {stands}: "
+                "it is an older copy; put back the newest, or begin a new witness, with another key, in another folder"
+            )
+            raise StateLost(self._distrusted)
 
     def last(self) -> Last | None:
         """What was cosigned last; None before the first."""
@@ -67,6 +82,7 @@ class Cosigner:
             if answer.checkpoint is None:
                 self._convict(request, answer, before)
                 raise Refused(answer)
+            self.notice(request.checkpoint)
             text = answer.checkpoint.encode()
             line = cosignature.cosign(text, self.own.name, self._key.seed, self._now(before))
             self._keep(self._signed(request.checkpoint) + line.encode())
@@ -74,6 +90,8 @@ class Cosigner:
 
     def _known(self) -> Last | None:
         """What is on the disk: read again where the last writing failed, since either may stand there now."""
+        if self._distrusted:
+            raise StateLost(self._distrusted)
         if not self._certain:
             self._last, self._certain = state.read(self.folder, self.log, self.own), True
         return self._last

@@ -1,6 +1,9 @@
 """The witness over HTTP. Every error is problem+json (RFC 9457), but the 409 that C2SP tlog-witness gives another form.
 
     POST /add-checkpoint        C2SP tlog-witness: the cosignature line, once the checkpoint is kept
+    GET  /checkpoint, /tile/..  C2SP tlog-tiles: the mirror, its checkpoint with our cosignature
+    GET  /entries/<id>          a statement, to whom it is open at the log's own door (statements/readers)
+    GET  /deposits/<hash>       what the statement `?entry=<id>` names, likewise
     GET  /forks[/<name>]        the notes that convict the log, if it ever forked
     GET  /healthz, /readyz      it runs; it would cosign, and follows
 
@@ -17,7 +20,11 @@ from werkzeug.wrappers import Request, Response
 
 from verifier.ledger import witnessing
 from verifier.ledger.encoding import LedgerError
+from verifier.statements.errors import StatementError
 from verifier.witness.cosigning import Cosigner, NotNow, Refused
+from verifier.witness.follower import Follower
+from verifier.witness.problem import Problem
+from verifier.witness.shelf import Shelf
 from verifier.witness.state import StateLost
 
 if TYPE_CHECKING:
@@ -29,37 +36,22 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "defa
 REFUSED = {400: "malformed", 403: "not_signed", 404: "unknown_log", 422: "not_proven"}
 
 
-class Problem(Exception):
-    """A refusal with its status, in the members that all of our doors give one."""
-
-    def __init__(self, code: str, status: int, detail: str, **told: object) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.again = told.pop("again", None)
-        title = code.replace("_", " ").capitalize()
-        base = {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail}
-        self.fields = base | {name: str(value)[:200] for name, value in told.items() if value not in (None, "")}
-
-    def response(self) -> Response:
-        """The HTTP answer."""
-        answer = Response(json.dumps(self.fields), self.status, content_type="application/problem+json")
-        answer.headers["Cache-Control"] = "no-store"
-        if self.again is not None:
-            answer.headers["Retry-After"] = str(self.again)
-        return answer
-
-
 class Doors:
-    """The WSGI application over a cosigner; `prefix` is the path of the URL that the policy names."""
+    """The WSGI application over a cosigner and what it mirrors, if it follows; `prefix` is the path of the URL that the
+    policy names."""
 
-    def __init__(self, cosigner: Cosigner, prefix: str = "") -> None:
-        self.cosigner, self.prefix = cosigner, prefix.rstrip("/")
+    def __init__(self, cosigner: Cosigner, prefix: str = "", follower: Follower | None = None) -> None:
+        self.cosigner, self.prefix, self.follower = cosigner, prefix.rstrip("/"), follower
+        shelf = Shelf(follower.mirror, follower.index, follower.members) if follower else None
         self._doors: dict[tuple[str, str], Door] = {
             ("POST", "add-checkpoint"): self._add,
             ("GET", "forks"): self._forks,
             ("GET", "healthz"): lambda *_: _json({"status": "ok"}),
             ("GET", "readyz"): self._ready,
         }
+        if shelf is not None:
+            for name in ("checkpoint", "tile", "entries", "deposits"):
+                self._doors["GET", name] = getattr(shelf, name)
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         asked = Request(environ)
@@ -109,7 +101,16 @@ class Doors:
         if forks:
             raise Problem("forked", 503, "The log signed two ledgers; both notes are at /forks.", found=forks[0])
         head = {"size": last.checkpoint.size, "root": last.checkpoint.root.hex(), "time": last.time} if last else {}
-        return _json({"status": "ready", "log": self.cosigner.log.name, "witness": str(self.cosigner.own)} | head)
+        named = {"status": "ready", "log": self.cosigner.log.name, "witness": str(self.cosigner.own)}
+        return _json(named | head | self._following())
+
+    def _following(self) -> dict[str, Any]:
+        """What is mirrored, of how much, and what stands in the way."""
+        if self.follower is None:
+            return {}
+        standing = self.follower.standing
+        fault = {"fault": standing.fault} if standing.fault else {}
+        return {"mirrored": self.follower.mirror.size, "shown": standing.shown, **self.follower.index.counts(), **fault}
 
 
 def _problem(fault: Exception) -> Problem:
@@ -117,6 +118,8 @@ def _problem(fault: Exception) -> Problem:
         return fault
     if isinstance(fault, Refused):
         return Problem(REFUSED[fault.answer.status], fault.answer.status, fault.answer.why)
+    if isinstance(fault, StatementError):
+        return Problem(fault.code, 403, str(fault), value=fault.value, expected=fault.expected, found=fault.found)
     if isinstance(fault, LedgerError):
         return Problem("malformed", 400, str(fault), value=fault.value, expected=fault.expected, found=fault.found)
     if isinstance(fault, StateLost):

@@ -7,6 +7,7 @@ leaves; each may idle for IDLE_S.
 
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 from waitress import wasyncore
@@ -17,7 +18,7 @@ from waitress.server import TcpWSGIServer
 from verifier.ledger.note import MAX_BYTES
 
 THREADS, CONNECTIONS = 8, 256
-IDLE_S, WHOLE_S, LOOK_S = 60, 10.0, 1
+IDLE_S, WHOLE_S, LOOK_S, GRACE_S = 60, 10.0, 1, 2.0
 MAX_BODY, MAX_HEADERS = MAX_BYTES + 8192, 16_384
 
 
@@ -44,6 +45,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             cleanup_interval=LOOK_S, max_request_body_size=MAX_BODY, max_request_header_size=MAX_HEADERS,
             ident=None, log_socket_errors=False,
         )  # fmt: skip
+        self._stopping = False
         super().__init__(app, adj=adjustments)
 
     @property
@@ -60,10 +62,17 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 channel.will_close = True
 
     def run(self) -> None:
-        """Serve until `stop`; requests under way are finished."""
-        wasyncore.loop(timeout=LOOK_S, use_poll=True, map=self._map)
+        """Serve until `stop`; requests under way are finished, and what is answered is sent."""
+        while not self._stopping:
+            wasyncore.poll2(LOOK_S, self._map)
         self.task_dispatcher.shutdown()
+        deadline = time.monotonic() + GRACE_S
+        while any(one.total_outbufs_len for one in self.active_channels.values()) and time.monotonic() < deadline:
+            wasyncore.poll2(0.1, self._map)
+        wasyncore.close_all(self._map)
 
     def stop(self) -> None:
         """End `run`, from another thread or a signal's handler."""
-        self.trigger.pull_trigger(lambda: wasyncore.close_all(self._map))
+        self._stopping = True
+        with suppress(OSError):  # it has ended
+            self.pull_trigger()
