@@ -79,7 +79,7 @@ def command(
         logging.basicConfig(format="witness: %(message)s", level=logging.WARNING)
         policy, genesis = believed(trust_path.read_text("utf-8"))
         key = keyfile.load(key_path) if key_path else None
-        where, names = log_url or policy.log_url, tuple(one.name for one in policy.witnesses)
+        where, names = log_url or policy.log_url, tuple(one.key.name for one in policy.witnesses)
         following = Following(where.rstrip("/"), genesis, names, key, every) if where else None
         named = name or (key.member if key and not (data / state.KEY).exists() else None)
         run(Running(data, policy.log, listen, lambda: int(time.time()), name=named, url=url, following=following))

@@ -31,7 +31,7 @@ class Reader(Protocol):
 
     @property
     def witness(self) -> bool:
-        """Whether the log's policy names it: a witness stands there under its member's id."""
+        """Whether the log's policy has it for a witness: that one's key is named by its member's id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class Asker:
 
 
 class Members:
-    """Members as enrolled so far; `witnesses` are the names in the log's policy. Safe between threads."""
+    """Members as enrolled so far; `witnesses` are the names of the keys of the policy's. Safe between threads."""
 
     def __init__(self, witnesses: Collection[str] = ()) -> None:
         self._witnesses = frozenset(witnesses)

@@ -31,8 +31,8 @@ ADVICE = "stop that one, or give this witness a folder of its own"
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """Which log is followed: where it is, what its first leaf is (if known), the policy's witnesses by name, as whom it
-    is asked (nobody: what is for anyone), and how long between two rounds, in seconds."""
+    """Which log is followed: where it is, its first leaf (if known), the names of its witnesses' keys, as whom it is
+    asked (nobody: what is for anyone), and how long between two rounds, in seconds."""
 
     log_url: str
     genesis: bytes | None = None

@@ -45,7 +45,7 @@ def caller(body: bytes | None) -> Caller:
     if member is None or member.since is None:
         found = "endorsed by too few" if member else "no member"
         raise Refused("unknown_member", value=signer.kid.hex(), expected="a key of an enrolled member", found=found)
-    witness = any(named.name == member.member for named in desk().trust.policy.witnesses)
+    witness = any(named.key.name == member.member for named in desk().trust.policy.witnesses)
     return remember(Caller(signer.kid, member.member, frozenset(member.roles), witness), body)
 
 
