@@ -1,61 +1,43 @@
-"""A crash note at each step of the commit, and here each is tried: the line to Redis is cut before and after every
-request of a commit; then another sequencer goes on, and nothing was lost, used twice or contradicted."""
-
-from pathlib import Path
+"""A crash note at each step of the commit, and here each is tried: the commit fails at every request to Redis, by a
+line cut before or after it or by an error; then another sequencer goes on, and nothing was lost, used twice or
+contradicted."""
 
 import pytest
 import redis
-from registry import MAKER, NEVER, Registry, Sabotage, Watcher
+from cutting import WAYS, Cutter
+from registry import MAKER, Registry
 
 from verifier.node import boot, highwater
-from verifier.statements.envelope import read
 from verifier.store import layout
 from verifier.store.projection import derived_keys, digest
 
-REQUESTS = 40  # more than the commit below makes; what is not reached says so
+REQUESTS = 60  # more than the commit below makes; what is not reached says so
 
 
 def a_commit(registry: Registry) -> list[bytes]:
     return [registry.batch(k=3), registry.product(1), registry.event("stolen", MAKER, registry.pack(0))]
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["unsent", "unheard"])
-def test_the_line_cut_at_every_request(tmp_path: Path, store: redis.Redis, redis_url: str, after: bool) -> None:
-    registry = Registry(tmp_path, store)
-    beginning = [*registry.enrolment(), registry.product()]
-    news = a_commit(registry)
-    cuts = 0
-    for left in range(REQUESTS):
-        store.flushall()
-        registry.mark.unlink(missing_ok=True)
-        watcher, sabotage = Watcher(registry), Sabotage(redis_url)
-        registry.sequencer().register(beginning)
-        watcher.look()
-        sequencer = registry.sequencer(sabotage.client)
-        sabotage.left, sabotage.after = left, after
-        try:
-            sequencer.register(news)
-        except redis.ConnectionError:
-            cuts += 1
-        finally:
-            sabotage.left = NEVER
-        watcher.look()
-        published = boot.verify(store, registry.policy, highwater.read(registry.mark))
-        receipts = registry.sequencer().register(news)
-        watcher.look()
-        size = registry.sequencer().head.size
-        assert [one.status for one in receipts] in (["registered"] * 3, ["known"] * 3)
-        assert (receipts[0].status == "known") == (published > len(beginning))
-        ids = registry.ids(size)
-        assert len(set(ids)) == size
-        assert [ids[one.index] for one in receipts] == [read(raw).id for raw in news]
-        assert boot.verify(store, registry.policy, highwater.read(registry.mark)) == size
-        watcher.check()
-        assert len(set(registry.replayed(size))) == 1
-        if not sabotage.struck:
+@pytest.mark.parametrize("witnessed", [False, True], ids=["alone", "witnessed"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_commit_that_fails_at_every_request(registry: Registry, redis_url: str, way: str, witnessed: bool) -> None:
+    """One request further each time, until the commit makes no more; with witnesses, between its proposal and its
+    publication too: then whoever goes on publishes exactly what some witness may have seen."""
+    cutter, beginning = Cutter(registry, redis_url, witnessed), [*registry.enrolment(), registry.product()]
+    news, cuts = a_commit(registry), []
+    while len(cuts) < REQUESTS:
+        cutter.begin(beginning)
+        cuts.append(cutter.cut(news, len(cuts), way, registry.product(2)))
+        cutter.replay()
+        if not cuts[-1].struck:
             break
-    assert not sabotage.struck, "the commit makes more requests than were cut"
-    assert cuts == left >= 6
+    cutter.close()
+    assert not cuts[-1].struck, "the commit makes more requests than were cut"
+    assert not cuts[-1].failed
+    failed = [cut for cut in cuts if cut.failed]
+    assert len(failed) >= 6
+    left = {"nothing"} | ({"a proposal"} if witnessed else set()) | ({"leaves"} if way == "unheard" else set())
+    assert {cut.left for cut in failed} == left
 
 
 def test_a_crash_before_the_mark(registry: Registry) -> None:
