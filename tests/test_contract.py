@@ -30,7 +30,8 @@ CHECKS = [
     negative_data_rejection,
 ]
 
-schemathesis.serializer.alias("application/cose", "application/octet-stream")
+for opaque in (openapi.COSE, openapi.CBOR):
+    schemathesis.serializer.alias(opaque, "application/octet-stream")
 CONFIG = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
 DOCUMENT = openapi.document(wire(Flask("verifier.web"), None))  # type: ignore[arg-type]
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT, config=CONFIG)
@@ -42,12 +43,15 @@ OPERATIONS = [
 ]
 
 
+OPAQUE = {openapi.COSE, openapi.CBOR, openapi.OCTETS}  # to OpenAPI all bytes are bytes
+
+
 def asked() -> Iterator[tuple[schemathesis.APIOperation, GenerationMode]]:
     """Each door with what it allows, and with what it does not, where it takes anything that can be wrong."""
     for operation in OPERATIONS:
         if operation.path != "/tile/{place}":  # its slashes are no path parameter's to OpenAPI: see SLASHED
             yield operation, GenerationMode.POSITIVE
-        bodies = {body.media_type for body in operation.body} - {openapi.COSE, openapi.OCTETS}  # all bytes are bytes
+        bodies = {body.media_type for body in operation.body} - OPAQUE
         if operation.path_parameters or operation.query or bodies:
             yield operation, GenerationMode.NEGATIVE
 

@@ -153,6 +153,11 @@ def test_what_is_no_box_is_refused_and_kept_in_its_form(demo_house: House, typed
     assert 'class="curve"' in page, "the ledger is still shown"
 
 
+def test_a_text_over_what_a_form_may_hold_is_a_text_too_long(demo_house: House) -> None:
+    assert refused(sent(demo_house.http, text="x" * 100_000)) == (422, "malformed")
+    assert sent(demo_house.http, text="x" * 100_000, headers=PAGE).status_code == 422
+
+
 def test_what_was_typed_words_no_page(demo_house: House) -> None:
     typed = '"><script>alert(1)</script>'
     page = sent(demo_house.http, text=typed, headers=PAGE).get_data(as_text=True)

@@ -13,9 +13,12 @@ import pytest
 import redis
 from flask import Flask
 from house import House
-from registry import Registry
+from registry import CANAL, Registry
 
 from verifier import web
+from verifier.answers import conviction
+from verifier.answers.conviction import Conviction
+from verifier.commands.node import keys_of
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import note as signing
 from verifier.ledger import tiles
@@ -34,6 +37,7 @@ from verifier.store.anchors import Anchor, keep
 from verifier.store.clocks import Registered
 from verifier.store.log import LogStore
 from verifier.store.projection import reader
+from verifier.verdict.evidence import Evidence
 from verifier.verdict.verdict import utc
 from verifier.web import shapes
 from verifier.web.desk import Desk
@@ -76,7 +80,10 @@ class Standing:
 
     def ask(self, quorum: str) -> Policy:
         """Believe by the witnesses of this file, from now on."""
-        policy = Policy(self.registry.policy.log, None, WITNESSES, GROUPS, quorum)
+        return self.believe(Policy(self.registry.policy.log, None, WITNESSES, GROUPS, quorum))
+
+    def believe(self, policy: Policy) -> Policy:
+        """Believe by this policy, from now on."""
         (self.folder / "policy.txt").write_text(str(policy))
         self.desk.__dict__.pop("trust", None)
         return policy
@@ -209,7 +216,7 @@ def test_a_page_of_witnesses_says_the_rule_and_who_is_missing(standing: Standing
     standing.publish(cosigned(sequencer.note, saint_roch=1_000, bellevue=2_000, agence=3_000))
     standing.ask("both")
     text = re.sub(r"<[^>]*>", " ", page(standing.http))
-    assert "published when 2 of 3 hospitals and the authority have cosigned" in " ".join(text.split())
+    assert "published once cosigned by 2 of 3 hospitals and the authority" in " ".join(text.split())
     assert text.count("has not cosigned") == 2, "in the list, and at the newest checkpoint"
     assert "3 of 4 witnesses" in text
     assert "nobody else" not in text
@@ -289,6 +296,18 @@ def test_the_store_away_is_a_page_and_no_trace(tmp_path: Path, demo_house: House
     assert (answer.status_code, answer.get_json()["type"]) == (503, "/problems/store_down")
 
 
+def test_a_witness_that_is_a_member_is_called_by_its_name(standing: Standing) -> None:
+    registry = standing.registry
+    sequencer = registry.sequencer()
+    sequencer.register(registry.enrolment())
+    assert sequencer.note is not None
+    standing.publish(sequencer.note)
+    key = VerifierKey.of_seed("w.example", bytes(32), COSIGNATURE)
+    standing.believe(Policy(registry.policy.log, None, (Witness(CANAL, key),), (), CANAL))
+    assert standing.json()["witnesses"] == [{"name": CANAL, "cosigned": None, "fault": None}]
+    assert "published once cosigned by Pharmacie du Canal" in page(standing.http)
+
+
 RULES = [
     ("none", (), None, None),
     ("agence", (), "agence", "agence"),
@@ -304,8 +323,8 @@ RULES = [
 @pytest.mark.parametrize(("quorum", "groups", "french", "english"), RULES)
 def test_the_rule_in_words(quorum: str, groups: Any, french: str | None, english: str | None) -> None:
     policy = Policy(VerifierKey.of_seed("log.example", bytes(32)), None, WITNESSES, groups, quorum)
-    assert rule(policy, "fr") == french
-    assert rule(policy, "en") == english
+    assert rule(policy, "fr", {}) == french
+    assert rule(policy, "en", {}) == english
 
 
 def test_clocks_of_a_long_life(store: redis.Redis) -> None:
@@ -380,3 +399,25 @@ def test_what_is_no_list_of_anchors_shows_none(demo_house: House, reported: Call
     demo_house.store.set(layout.ANCHORS, b"\xff")
     assert seen(demo_house).anchors == []
     reported([])
+
+
+def test_what_was_proved_false_here_is_told(demo_house: House) -> None:
+    assert "No false answer was proved here" in page(demo_house.http)
+    policy = demo_house.desk.trust.policy
+    note = demo_house.http.get("/checkpoint").data
+    fork = Checkpoint(policy.log.name, demo_house.head.size, bytes(32))
+    other = notes.sign(fork, keys_of(demo_house.settings.data).log)
+    data = conviction.encode(Conviction(Evidence(checkpoint=note), seen=other))
+    file = demo_house.settings.data / "convictions" / f"{conviction.name_of(data)}.conviction"
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(data)
+    try:
+        (one,) = seen(demo_house).convictions
+        assert (one.id, one.lies[0].code) == (file.stem, "two_logs")
+        text = page(demo_house.http)
+        assert "False answer, proved" in text
+        assert f'href="/convictions/{file.stem}"' in text
+        assert "No false answer was proved" not in text
+        assert "La réponse" not in text
+    finally:
+        file.unlink()

@@ -18,20 +18,23 @@ from verifier.ledger.note import parse as parse_note
 from verifier.ledger.policy import NONE, Policy
 from verifier.node import standing
 from verifier.node.standing import Standing
+from verifier.state.replay import Projected
 from verifier.store import clocks, layout
 from verifier.store.anchors import anchors
 from verifier.store.clocks import Registered
 from verifier.store.log import LogStore
+from verifier.store.projection import reader
 from verifier.verdict.verdict import utc
 from verifier.web.anchored import told
 from verifier.web.desk import Desk
-from verifier.web.shapes import Cosigner, Grown, Overview, Published, Reported
+from verifier.web.shapes import Convicted, Cosigner, Grown, Overview, Published, Reported
 
 SHOWN = 10  # checkpoints on a page
 
 
-def overview(desk: Desk, before: int | None = None) -> Overview:
-    """The ledger as it stands, with its newest checkpoints, or those smaller than `before`. Raises NotReady where there
+def overview(desk: Desk, convictions: list[Convicted], before: int | None = None) -> Overview:
+    """The ledger as it stands, with its newest checkpoints, or those smaller than `before`; `convictions` are the
+    newest of those kept here. Raises NotReady where there
     is no consortium yet, or redis.RedisError; a ledger of which nothing is published yet is an empty one."""
     policy, log = desk.trust.policy, LogStore(desk.client)
     head = log.checkpoint()
@@ -52,8 +55,16 @@ def overview(desk: Desk, before: int | None = None) -> Overview:
         grown=[Grown(utc(one.time), one.size) for one in clocks.spread(desk.client)],
         checkpoints=shown,
         anchors=_anchors(desk, newest.size if newest else 0),
+        convictions=convictions,
         older=f"/ledger?before={shown[-1].size}" if shown and len(history) > SHOWN else None,
     )
+
+
+def names_of(desk: Desk) -> dict[str, str]:
+    """What the policy's witnesses are called: those that bear a member's id, by its enrolled name."""
+    directory = Projected(reader(desk.client))
+    members = ((one.name, directory.member(one.name)) for one in desk.trust.policy.witnesses)
+    return {name: member.name if member and member.since is not None else name for name, member in members}
 
 
 def _anchors(desk: Desk, size: int) -> list[Reported]:

@@ -301,7 +301,7 @@ class Overview(Shape, frozen=True):
     some of its clocks, oldest first and evenly apart; `policy` is a C2SP tlog-policy, `witnesses` which of its own
     cosigned the newest checkpoint, and `quorum` whether they are enough: "none" where it asks for none, "waiting" where
     nothing newer is published since `waiting_since`, for want of them. `damaged`: what the node found wrong in its own
-    ledger, if it did: then it signs nothing."""
+    ledger, if it did: then it signs nothing. `convictions`: the newest few false answers that were proved here."""
 
     origin: str
     size: Size
@@ -315,6 +315,7 @@ class Overview(Shape, frozen=True):
     checkpoints: list[Published]
     older: str | None
     anchors: list[Reported]
+    convictions: list["Convicted"]
 
 
 class Brought(Shape, frozen=True):

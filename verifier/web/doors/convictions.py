@@ -25,13 +25,20 @@ MOST = 100
 def convictions() -> Response:
     """Who was convicted of a false answer, the newest 100 first: whose key, about what, since when, by which statement.
     Each `file` is all that it takes to check it: `python -m verifier convict FILE --trust trust.json`."""
-    found: list[dict[str, Any]] = []
-    for path in _newest():
-        if (proven := _proven(path, desk().trust)) is not None:
-            found.append({"id": path.stem, "file": f"/convictions/{path.stem}", **to_json(proven, language())})
-    answer = no_store({"convictions": found})
+    answer = no_store({"convictions": listed(MOST)})
     answer.vary.update(("Accept-Language", "Cookie"))
     return answer
+
+
+def listed(most: int) -> list[dict[str, Any]]:
+    """The newest convictions that convince, as shapes.Convicted, worded in the request's language."""
+    found: list[dict[str, Any]] = []
+    for path in _newest():
+        if len(found) == most:
+            break
+        if (proven := _proven(path, desk().trust)) is not None:
+            found.append({"id": path.stem, "file": f"/convictions/{path.stem}", **to_json(proven, language())})
+    return found
 
 
 @blueprint.get("/convictions/<name>")

@@ -8,25 +8,28 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from verifier.statements.cbor import MAX_INT
 from verifier.web.brought import LIMIT, examine, place, too_large
 from verifier.web.doors.api import desk, drain
-from verifier.web.ledger import overview
+from verifier.web.doors.convictions import listed
+from verifier.web.ledger import names_of, overview
 from verifier.web.pages.blueprint import finish
 from verifier.web.pages.ledger import found_page, ledger_page
 from verifier.web.pages.problems import prefers_json, typed
 from verifier.web.pages.scan import TYPED_LIMIT
 from verifier.web.problem import Problem, of
+from verifier.web.shapes import Convicted
 
 blueprint = Blueprint("ledger", __name__)
 AROUND = 65_536  # bytes of a form around its file
+CONVICTIONS = 3
 BROKEN = 500  # from here on it is our fault, and no page of the ledger can be shown
 
 
 @blueprint.get("/ledger")
 def ledger() -> Response:
     """What the ledger tells of itself: growth, checkpoints and who cosigned them. A page, or JSON by Accept."""
-    seen = overview(desk(), _before())
+    seen = overview(desk(), _convictions(), _before())
     if prefers_json():
         return Response(msgspec.json.encode(seen), content_type="application/json")
-    return finish(make_response(ledger_page(seen, desk().trust.policy, desk().clock())))
+    return finish(make_response(ledger_page(seen, desk().trust.policy, names_of(desk()), desk().clock())))
 
 
 @blueprint.post("/ledger")
@@ -43,7 +46,7 @@ def check() -> Response:
         return _refused(told)
     if prefers_json():
         return Response(msgspec.json.encode(found), content_type="application/json")
-    return finish(make_response(found_page(found, "" if data else text)))
+    return finish(make_response(found_page(found, "" if data else text, names_of(desk()))))
 
 
 @blueprint.after_request
@@ -64,20 +67,29 @@ def _brought() -> tuple[bytes, str]:
     try:
         data = next((sent for file in request.files.getlist("file") if (sent := file.read())), b"")
         text = request.form.get("text", "").strip()
-    except RequestEntityTooLarge:  # its length was not told beforehand
+    except RequestEntityTooLarge:  # a length that was not told beforehand, or else the form's text
         drain()
-        raise too_large("more") from None
+        raise (too_large("more") if length is None else _too_long("more")) from None
     if len(text) > TYPED_LIMIT:
-        expected, found = f"at most {TYPED_LIMIT} characters", f"{len(text)} characters"
-        raise Problem("malformed", 422, "No code is as long.", expected=expected, found=found)
+        raise _too_long(f"{len(text)} characters")
     if not data and not text:
         raise Problem("nothing_brought", 422, "The form is empty.", expected="a file or a code", found="neither")
     return data, text
 
 
+def _too_long(found: str) -> Problem:
+    expected = f"at most {TYPED_LIMIT} characters"
+    return Problem("malformed", 422, "No code is as long.", expected=expected, found=found)
+
+
+def _convictions() -> list[Convicted]:
+    return [msgspec.convert(one, Convicted) for one in listed(CONVICTIONS)]
+
+
 def _refused(told: Problem) -> Response:
     """The page, saying why; what was typed is kept in its form."""
-    page = ledger_page(overview(desk()), desk().trust.policy, desk().clock(), told, typed())
+    seen, policy = overview(desk(), _convictions()), desk().trust.policy
+    page = ledger_page(seen, policy, names_of(desk()), desk().clock(), told, typed())
     answer = finish(make_response(page, told.status))
     answer.headers.update(told.headers())
     return answer

@@ -2,12 +2,13 @@
 put in words. The door that answers (page or JSON) is doors/ledger."""
 
 import shlex
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
 from flask import render_template, request
 
-from verifier.ledger.policy import Group, Policy
+from verifier.ledger.policy import NONE, Group, Policy
 from verifier.ledger.tiles import WIDTH, Tile
 from verifier.store.clocks import Registered
 from verifier.verdict.verdict import utc
@@ -31,9 +32,11 @@ OUTCOMES = {
 """What a finding says -> whose look it wears. Where a box stands says nothing about it: only a verdict may look so."""
 
 
-def ledger_page(seen: Overview, policy: Policy, now: int, refused: Problem | None = None, typed: str = "") -> str:
-    """The page; its curve ends at `now` (Unix seconds), at the size that is published now. `refused` is why what was
-    brought is not told, and `typed` what goes back into the form."""
+def ledger_page(
+    seen: Overview, policy: Policy, names: Mapping[str, str], now: int, refused: Problem | None = None, typed: str = ""
+) -> str:
+    """The page; its curve ends at `now` (Unix seconds), at the size that is published now. `names` is what witnesses
+    are called, `refused` why what was brought is not told, and `typed` what goes back into the form."""
     points = [Registered(row.size, _seconds(row.time)) for row in seen.grown]
     if points and seen.size >= points[-1].size and now > points[-1].time:
         points.append(Registered(seen.size, now))
@@ -42,7 +45,8 @@ def ledger_page(seen: Overview, policy: Policy, now: int, refused: Problem | Non
         seen=seen,
         curve=curve(points),
         ends=[{"size": one.size, "at": utc(one.time)} for one in (points[0], points[-1])] if points else [],
-        rule=rule(policy, language()),
+        rule=rule(policy, language(), names),
+        names=names,
         older_than=request.args.get("before"),
         tile=f"/{Tile(0, 0, min(WIDTH, seen.size)).path()}" if seen.size else None,
         refused=refused,
@@ -54,9 +58,9 @@ def ledger_page(seen: Overview, policy: Policy, now: int, refused: Problem | Non
     )
 
 
-def found_page(found: Finding, text: str) -> str:
+def found_page(found: Finding, text: str, names: Mapping[str, str]) -> str:
     """The page of what was brought: a verdict's where it was evidence, else what it is. `text` is the code, if it was
-    one."""
+    one; `names` is what witnesses are called."""
     if found.verdict is not None:
         return verdict_page(msgspec.to_builtins(found.verdict), from_file=True)
     told = sorted((one for one in found.statements if one.kind not in ROSTER), key=lambda one: one.kind not in FIRST)
@@ -68,6 +72,7 @@ def found_page(found: Finding, text: str) -> str:
         roster=[one for one in found.statements if one.kind in ROSTER],
         batch=next((one for one in told if one.kind == "batch"), None),
         text=text,
+        names=names,
         again=again(text) if text else None,
         short=short,
         code=shlex.quote(text),
@@ -84,18 +89,18 @@ def short(encoded: str) -> str:
     return f"{encoded[:SHORT]}…{encoded[-SHORT:]}"
 
 
-def rule(policy: Policy, lang: str) -> str | None:
-    """Who must cosign, in words; None where nobody must."""
+def rule(policy: Policy, lang: str, names: Mapping[str, str]) -> str | None:
+    """Who must cosign, in words; None where nobody must. `names` is what witnesses are called."""
     groups = {group.name: group for group in policy.groups}
-    return None if policy.quorum == "none" else _named(policy.quorum, groups, lang)
+    return None if policy.quorum == NONE else _named(policy.quorum, groups, names, lang)
 
 
-def _named(name: str, groups: dict[str, Group], lang: str) -> str:
-    """A witness by its name; a group by how many of its members, or by what all of them are."""
+def _named(name: str, groups: Mapping[str, Group], names: Mapping[str, str], lang: str) -> str:
+    """A witness as it is called; a group by how many of its members, or by what all of them are."""
     group = groups.get(name)
     if group is None:
-        return name
-    nested = [_named(member, groups, lang) for member in group.members]
+        return names.get(name, name)
+    nested = [_named(member, groups, names, lang) for member in group.members]
     whole = group.k == len(group.members)
     if whole and any(member in groups for member in group.members):
         return words.joined(nested, lang)
