@@ -60,8 +60,8 @@ def test_what_is_deployed_is_the_committed_code(chain: Chain, chosen: Chosen, ac
 
 
 def test_a_root_costs_at_most_36000_gas(chain: Chain, local_chain: LocalChain, accounts: list[LocalAccount]) -> None:
-    first = gas(local_chain, chain.tell(accounts[0], 2**40, R[0]).transaction)
-    costs = [gas(local_chain, chain.tell(accounts[0], 2**62 + n, bytes([255 - n]) * 32).transaction) for n in range(4)]
+    first = gas(local_chain, chain.tell(accounts[0], 2**40, R[0]))
+    costs = [gas(local_chain, chain.tell(accounts[0], 2**62 + n, bytes([255 - n]) * 32)) for n in range(4)]
     assert EACH < first <= FIRST
     assert max(costs) <= EACH, costs
     assert first <= ethereum.GAS_ANCHOR
@@ -94,7 +94,7 @@ def test_a_history_is_read_back_from_block_to_block(
     one, other = accounts
     sent = []
     for size in (3, 5, 9):
-        sent.append(chain.tell(one, size, R[size - 1] if size < 9 else R[0]).transaction)
+        sent.append(chain.tell(one, size, R[size - 1] if size < 9 else R[0]))
         chain.tell(other, size + 1, R[1])
     said = chain.said(raw(one), chain.head())
     assert [(each.size, each.root, each.transaction) for each in said] == [

@@ -48,14 +48,6 @@ class Poor(ChainError):
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A transaction on its way: its hash, and when it was sent (seconds, monotonic)."""
-
-    transaction: bytes
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
 class Block:
     """What one account said in one block, newest first, and the block of its anchor before, 0 for none."""
 
@@ -154,8 +146,8 @@ class Chain:
 
     # --- our own ---
 
-    def tell(self, account: LocalAccount, size: int, root: bytes, tries: int = 0) -> Sent:
-        """Send an anchor of our own; `tries` of the same before it, that wait to be replaced. It is on the chain when
+    def tell(self, account: LocalAccount, size: int, root: bytes, tries: int = 0) -> bytes:
+        """Send an anchor of our own, in place of `tries` that wait; the transaction's hash. It is on the chain when
         `row` says so, and never on the word of this method. One that the contract would refuse is not paid for."""
         tx: TxParams = {"to": self.contract, "data": HexBytes(anchor.calldata(size, root)), "gas": GAS_ANCHOR}
         tried: TxParams = {**tx, "from": account.address}
@@ -172,9 +164,9 @@ def deploy(url: str, account: LocalAccount, patience_s: float = 300.0) -> Chosen
         tx: TxParams = {"data": HexBytes(anchor.CREATION), "gas": GAS_DEPLOY}
         sent = send(web3, rpc, account, tx, chain)
         deadline = time.monotonic() + patience_s
-        while (address := _deployed(web3, rpc, sent.transaction)) is None:
+        while (address := _deployed(web3, rpc, sent)) is None:
             if time.monotonic() > deadline:
-                told = f"expected {spell(sent.transaction)} in a block within {patience_s:.0f} s"
+                told = f"expected {spell(sent)} in a block within {patience_s:.0f} s"
                 raise Unreached(f"the chain at {rpc.host}: {told}, found it waiting")
             time.sleep(0.2)
     chosen = Chosen(chain, address, depth, (("this-node", bytes.fromhex(account.address[2:])),), 1)
@@ -183,8 +175,9 @@ def deploy(url: str, account: LocalAccount, patience_s: float = 300.0) -> Chosen
     return chosen
 
 
-def send(web3: Web3, rpc: Rpc, account: LocalAccount, tx: TxParams, chain: int, tries: int = 0) -> Sent:
-    """Sign a transaction and send it, paying what the chain asks but no more than TIP and FEE; raises ChainError."""
+def send(web3: Web3, rpc: Rpc, account: LocalAccount, tx: TxParams, chain: int, tries: int = 0) -> bytes:
+    """Sign a transaction and send it, paying what the chain asks but no more than TIP and FEE; its hash. Raises
+    ChainError."""
     where, name = f"the chain at {rpc.host}", account.address
     base = ask(rpc, "eth_getBlockByNumber", lambda: int(web3.eth.get_block("latest")["baseFeePerGas"]))
     tip = min(ask(rpc, "eth_maxPriorityFeePerGas", lambda: int(web3.eth.max_priority_fee)), TIP)
@@ -202,7 +195,7 @@ def send(web3: Web3, rpc: Rpc, account: LocalAccount, tx: TxParams, chain: int, 
     whole: dict[str, Any] = {**tx, **fees, "chainId": chain, "nonce": nonce, "value": 0, "type": 2}
     signed = account.sign_transaction(whole)
     ask(rpc, "eth_sendRawTransaction", lambda: web3.eth.send_raw_transaction(signed.raw_transaction))
-    return Sent(bytes(signed.hash), time.monotonic())
+    return bytes(signed.hash)
 
 
 def thrown_away(web3: Web3, rpc: Rpc) -> bool:
