@@ -10,8 +10,9 @@ from eth_account.signers.local import LocalAccount
 from verifier.ledger.anchor import Chosen
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.merkle import leaf_hash, tree_root
+from verifier.node.account import new_account
 from verifier.node.anchoring import Anchoring
-from verifier.node.ethereum import Chain, deploy, new_account
+from verifier.node.ethereum import Chain, deploy
 from verifier.node.local_chain import LocalChain
 from verifier.store.anchors import Anchor
 

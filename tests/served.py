@@ -45,7 +45,7 @@ class Served:
         self.data, self.url = data, f"http://127.0.0.1:{self.port}"
         kept = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
         own = {"PORT": str(self.port), "PROBATUM_DATA": str(data), "PROBATUM_WORKERS": str(workers)}
-        own |= {"PROBATUM_LIMITS": "off"} | changed  # tests ask as no device does
+        own |= {"PROBATUM_LIMITS": "off", "PROBATUM_CHAIN": "off"} | changed  # tests ask as no device does
         self.environment = kept | own
         self.log = data.parent / f"{data.name}.log"
 

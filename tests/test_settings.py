@@ -25,6 +25,9 @@ def test_a_child_reads_back_what_its_parent_was_given(tmp_path: Path) -> None:
         "PROBATUM_LAN": "192.168.1.20",
         "PROBATUM_LIMITS": "unix:///run/counters.sock",
         "PROBATUM_PROXIES": "1",
+        "PROBATUM_CHAIN": "https://rpc.example/v3/secret",
+        "PROBATUM_CHAIN_KEY": "/media/account",
+        "PROBATUM_ANCHOR_EVERY": "600",
     }
     settings = from_env(given)
     assert settings.hosts == {"id.gs1.org", "id.example"}
@@ -43,6 +46,7 @@ def test_a_child_reads_back_what_its_parent_was_given(tmp_path: Path) -> None:
         ("PROBATUM_LAN", "fd00::2", "1, or this machine's IPv4 address"),
         ("REDIS_URL", "localhost:6379", "a URL beginning with redis://"),
         ("PROBATUM_LIMITS", "on", "a URL beginning with redis://"),
+        ("PROBATUM_ANCHOR_EVERY", "0", "seconds between 1 and 31536000"),
         ("PROBATUM_PROXIES", "-1", "a number of proxies between 0 and 9"),
         ("PROBATUM_HOSTS", "https://id.gs1.org", "host names separated by commas"),
         ("PROBATUM_DATA", __file__, "a folder"),
@@ -74,7 +78,16 @@ def test_the_local_network_is_served_only_when_asked() -> None:
         from_env({"PROBATUM_LAN": "1", "PORT": "65093"})
 
 
+@pytest.mark.parametrize("url", ["wss://rpc.example/v3/secret", "http:///secret", "http://[secret", "secret"])
+def test_a_faulty_chain_is_refused_without_showing_its_secret(url: str) -> None:
+    with pytest.raises(SettingsError, match="PROBATUM_CHAIN: expected a URL beginning with http") as refusal:
+        from_env({"PROBATUM_CHAIN": url})
+    assert "secret" not in str(refusal.value)
+    assert "secret" not in repr(from_env({"PROBATUM_CHAIN": "http://rpc.example/secret"}))
+
+
 def test_every_setting_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    every = Settings(data=ROOT, lan="1", vault_key=ROOT, redis_url="redis://x", limits="off").environment()
+    told = {"lan": "1", "redis_url": "redis://x", "limits": "off", "chain": "off"}
+    every = Settings(data=ROOT, vault_key=ROOT, chain_key=ROOT, **told).environment()
     assert [name for name in every if f"`{name}`" not in readme] == []

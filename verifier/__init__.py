@@ -21,9 +21,9 @@
                                                                 watcher (with memory, questions, inbox),
                                                                 rehash (with patrol, fsck, shadow), restoring,
                                                                 pending, cosigning (with cosigners, quorum, standing),
-                                                                ethereum (with rpc, local_chain), mirror (a log as
-                                                                files: copying, proved), held (what is here), remote
-                                                                (a log by HTTP)
+                                                                mirror (a log as files: copying, proved), held (what
+                                                                is here), remote (a log by HTTP), anchoring (with
+                                                                ethereum, account, rpc, local_chain, against_chain)
     witness/     HTTP     who else has seen it?                state, cosigning, forks, follower (with index,
                                                                 members), doors (with shelf), server
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi,

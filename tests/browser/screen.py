@@ -50,7 +50,7 @@ class Served:
     def _serve(self, stack: ExitStack, store: str) -> None:
         port = self.url.rpartition(":")[2]
         env = {**os.environ, "PORT": port, "PROBATUM_DATA": str(self.data / "var"), "REDIS_URL": store}
-        env["PROBATUM_LIMITS"] = "off"  # tests ask as no device does
+        env |= {"PROBATUM_LIMITS": "off", "PROBATUM_CHAIN": "off"}  # tests ask as no device does
         log = self.data / "serve.log"
         argv = [sys.executable, "-m", "verifier", "serve", "--demo"]
         with log.open("wb") as output:

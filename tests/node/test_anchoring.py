@@ -10,8 +10,9 @@ import redis
 from onchain import DEPTH, HOUR, Anchorer, Growing, members, raw
 from registry import Registry
 
+from verifier.node.account import Poor
 from verifier.node.anchoring import Stored
-from verifier.node.ethereum import Chain, Poor
+from verifier.node.ethereum import Chain
 from verifier.node.local_chain import LocalChain
 from verifier.store.anchors import anchors, keep
 from verifier.store.log import LogStore

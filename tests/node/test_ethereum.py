@@ -11,7 +11,8 @@ from eth_account.signers.local import LocalAccount
 from verifier.ledger import anchor
 from verifier.ledger.anchor import Chosen, Row, spell
 from verifier.node import ethereum
-from verifier.node.ethereum import Chain, Poor, deploy, load_account, new_account
+from verifier.node.account import FEE, Poor, load_account, new_account
+from verifier.node.ethereum import Chain, deploy
 from verifier.node.keyfile import KeyFileError
 from verifier.node.local_chain import LocalChain
 from verifier.node.rpc import Lied, Unreached
@@ -157,7 +158,7 @@ def test_an_account_without_money_says_so(chain: Chain, local_chain: LocalChain,
 
 
 def test_a_dear_block_is_waited_out(chain: Chain, local_chain: LocalChain, accounts: list[LocalAccount]) -> None:
-    local_chain.call("anvil_setNextBlockBaseFeePerGas", hex(ethereum.FEE))
+    local_chain.call("anvil_setNextBlockBaseFeePerGas", hex(FEE))
     local_chain.call("evm_mine")
     with pytest.raises(Unreached, match=r"asks 1?[0-9]{3} gwei now, and no more than 200 are paid"):
         chain.tell(accounts[0], 5, R[0])

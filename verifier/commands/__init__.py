@@ -24,6 +24,7 @@ VERBS = {
     "prove": "Write the evidence about one code to a file.",
     "entry": "Read a registered statement, as its readers may.",
     "trust": "Write what a verifier must know beforehand.",
+    "anchor": "Say the newest checkpoint on an Ethereum chain.",
     "audit": "Read a node's whole log again, and name the first wrong byte.",
     "watch": "Follow a log, and convict who answers falsely.",
     "convict": "Check a conviction: who lied, about what, since when.",

@@ -13,7 +13,7 @@ import redis
 
 from verifier.commands.serve import inspect_store, say
 from verifier.ledger.encoding import LedgerError
-from verifier.node import boot, highwater, keyfile, lease
+from verifier.node import against_chain, boot, highwater, keyfile, lease
 from verifier.node.boot import Corrupt
 from verifier.node.cosigning import Stopped
 from verifier.node.keeping import Keeper
@@ -27,6 +27,7 @@ from verifier.process import FolderTaken, hold
 from verifier.settings import Settings
 from verifier.statements.errors import StatementError
 from verifier.store import deposits, layout
+from verifier.store.log import LogStore
 from verifier.store.projection import Manifests, Openings, rebuild
 from verifier.store.redis import StoreError, check_durable, connect
 from verifier.vault import Vault, VaultError
@@ -86,9 +87,11 @@ def _sequence(
     check_durable(client, allow_volatile)
     data, policy, keys = settings.data, policy_of(settings.data), keys_of(settings.data)
     mark = mark_file(data)
+    compare = against_chain.ask(settings, lambda what: say(f"node: {what}"))
     held = _take(client, place)
     try:
         size = boot.verify(client, policy, mark_of(data), lambda _: held.keep())
+        compare(size, LogStore(client))
         held.remove([layout.ALARM])
         found = openings_of(settings), manifests_of(data)
         _catch_up(client, size, *found, held)

@@ -21,6 +21,9 @@ import redis
 
 from verifier.commands.client import Client
 from verifier.commands.supervise import Child, ServeError, Service, Supervisor
+from verifier.ledger.anchor import parse as parse_anchors
+from verifier.ledger.anchor import throwaway
+from verifier.node.local_chain import LocalChain, find_anvil
 from verifier.process import FolderTaken, Process, hold
 from verifier.settings import ROOT, Settings
 from verifier.store import layout
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - where phones reach us, when asked
 THREADS = 32
 """Of a web worker. A registration waits for the disk most of its time: so many share one commit."""
+BLOCK_S = 4
+"""Seconds between two blocks of the chain for development."""
 SOURCES = ("app.py", "verifier/**/*.*", "scanner/**/*.*")
 
 
@@ -69,12 +74,17 @@ def serve(settings: Settings, *, demo: bool, reload: bool, allow_volatile: bool)
         counters = EmbeddedRedis(settings.data, None, "counters", VOLATILE)
         located = replace(located, limits=counters.url)
         services.append(counters)
+    chain = _local_chain(settings) if demo else None
+    if chain is not None:
+        located = replace(located, chain=chain.url, anchor_every=min(located.anchor_every, 60))  # it costs nothing
+        services.append(chain)
     lan = None
     if settings.lan is not None:
         from verifier.commands import lan as network  # only who serves phones pays for certificates
 
         lan = network.ready(settings)
     services += [node(located, allow_volatile), web(located), *([web(located, lan)] if lan else [])]
+    services += [anchor(located, develop=chain is not None)] if located.chain_url else []
     changed = Changes(ROOT) if reload else None
     if demo:
         from verifier import demo as world  # only who asks for a world pays for its imports
@@ -102,6 +112,28 @@ def web(settings: Settings, lan: "Lan | None" = None) -> Child:
     reached = replace(settings, proxies=0) if lan else settings  # phones stand before no proxy of ours
     process = Process("https" if lan else "web", [*argv, "app:create_app"], cwd=ROOT, env=environment(reached))
     return Child(process, lambda: web_ready(settings, lan))
+
+
+def anchor(settings: Settings, develop: bool) -> Child:
+    """What says the newest checkpoint on a chain, and watches it; without it everything else goes on. `develop`: the
+    chain is one that we started."""
+    argv = [sys.executable, "-m", "verifier", "anchor", "--watch", *(["--develop"] if develop else [])]
+    child = Child(Process("anchor", argv, cwd=ROOT, env=environment(settings)), lambda: True)
+    child.vital = False
+    return child
+
+
+def _local_chain(settings: Settings) -> LocalChain | None:
+    """A chain for development, where no other is named or was chosen, and `make chain` brought one."""
+    program = find_anvil() if settings.chain is None else None
+    if program is None:
+        return None
+    path = settings.data / "anchors.txt"
+    chosen = parse_anchors(path.read_text("utf-8")) if path.exists() else None
+    if chosen is not None and not throwaway(chosen.chain, ""):
+        say(f"anchors.txt: chosen is chain {chosen.chain}; name where to ask it with PROBATUM_CHAIN, or off")
+        return None
+    return LocalChain(program, settings.data / "chain.log", BLOCK_S)
 
 
 def environment(settings: Settings) -> dict[str, str]:

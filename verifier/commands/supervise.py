@@ -1,7 +1,7 @@
 """Services kept alive in order, and stopped in the reverse order. What they are is serve.py's table.
 
-A service that dies before it is ready ends everything, with its reason; one that dies later is started again, until
-it has died too often too quickly.
+A vital service that dies before it is ready ends everything, with its reason; one that dies later is started again,
+until it has died too often too quickly. The others are started again however often they die.
 """
 
 import contextlib
@@ -93,16 +93,26 @@ class Supervisor:
         service.start()
         while not self._stopping and not service.ready():
             now = time.monotonic()
-            if not service.alive():
-                raise ServeError(f"{service.name} ended before it was ready: {service.death()}")
-            if now - begun > service.bound_s:
-                raise ServeError(f"{service.name}: expected it ready within {service.bound_s:.0f} s, found it is not")
+            if fault := self._late(service, now - begun):
+                if service.vital:
+                    raise ServeError(fault)
+                self.report(f"{fault}; going on without it")
+                return
             if now - said > SAY_EVERY_S:
                 said = now
                 self.report(f"{service.name}: still starting, {now - begun:.0f} s")
             time.sleep(TICK_S / 2)
         if not self._stopping:
             self.report(f"{service.name}: ready after {time.monotonic() - begun:.1f} s")
+
+    @staticmethod
+    def _late(service: Service, waited_s: float) -> str | None:
+        """Why a service that is not ready yet is waited for no longer."""
+        if not service.alive():
+            return f"{service.name} ended before it was ready: {service.death()}"
+        if waited_s > service.bound_s:
+            return f"{service.name}: expected it ready within {service.bound_s:.0f} s, found it is not"
+        return None
 
     def _watch(self, task: "_Task") -> None:
         task.start()

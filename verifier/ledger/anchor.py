@@ -241,8 +241,8 @@ def contradiction(
     known = max(reached(rows, chosen.valid), mine.size if mine else 0)
     if known > size:
         return f"the chain knows {known} leaves of this ledger, and this store holds {size}"
-    others = Counter((row.size, row.root) for row in rows.values() if row)
-    for (said, root), count in sorted(others.items()):
+    counts = Counter((row.size, row.root) for row in rows.values() if row)
+    for (said, root), count in sorted(counts.items()):
         ours = mine is not None and (said, root) == (mine.size, mine.root)
         if said <= size and (ours or count >= chosen.valid) and root != (held := root_at(said)):
             return f"the chain has the root {root.hex()} at {said} leaves, and this store holds {held.hex()} there"

@@ -25,9 +25,14 @@ from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
 from verifier.ledger.anchor import Said, agreements, spell
 from verifier.ledger.checkpoint import Checkpoint
-from verifier.ledger.merkle import EMPTY_ROOT
+from verifier.ledger.encoding import HASH_BYTES
+from verifier.ledger.merkle import EMPTY_ROOT, verify_consistency
+from verifier.ledger.note import MAX_BYTES as NOTE_BYTES
 from verifier.ledger.policy import Policy
+from verifier.ledger.tiles import Tile
+from verifier.node.auditor import Source
 from verifier.node.ethereum import Chain
+from verifier.node.testimony import OK, Lied
 from verifier.store.anchors import Anchor
 from verifier.store.log import LogStore
 
@@ -61,6 +66,41 @@ class Stored:
     def root(self, size: int) -> bytes:
         """See Book."""
         return tiles.root(size, self.log.tile)
+
+
+class Shown:
+    """A Book that another machine serves (C2SP tlog-tiles): every root is held against the signed head. Raises
+    Unreached or Lied of node/testimony, or ValueError."""
+
+    def __init__(self, source: Source, policy: Policy) -> None:
+        self.source, self.policy = source, policy
+        self._head: Checkpoint | None = None
+
+    def head(self) -> Checkpoint:
+        """See Book."""
+        self._head = notes.open(self._have("checkpoint", NOTE_BYTES), self.policy)
+        return self._head
+
+    def root(self, size: int) -> bytes:
+        """See Book."""
+        head = self._head or self.head()
+        found = tiles.root(size, self._tile)
+        if size:
+            path = tiles.consistency_path(size, head.size, self._tile)
+            verify_consistency(size, head.size, path, found, head.root)
+        return found
+
+    def _tile(self, level: int, number: int, width: int) -> bytes:
+        size = self._head.size if self._head else 0
+        held = tiles.width_of(level, number, size)
+        return self._have(Tile(level, number, held).path(), held * HASH_BYTES)[: width * HASH_BYTES]
+
+    def _have(self, path: str, limit: int) -> bytes:
+        answer = self.source.get(path, limit)
+        if answer.status != OK or len(answer.body) > limit:
+            found = f"{len(answer.body)} bytes" if answer.status == OK else answer.status
+            raise Lied(path, None, f"status {OK} and at most {limit} bytes", found)
+        return answer.body
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,25 @@
 """An Ethereum chain and the anchor contract on it, through web3: asked for what accounts said, and told our own.
 
 A chain is asked for its id and for the contract's code before anything else, every answer is decoded strictly
-(ledger/anchor), and a history must hang together; more cannot be seen from here: that the answers are the chain's is as
-sure as whoever gives them, so ask a node of your own. What is paid is capped here and not by what a chain quotes.
+(ledger/anchor), and a history must hang together. More cannot be seen from here: that the answers are the chain's is as
+sure as whoever gives them, so ask a node of your own.
 """
 
-import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, cast
 
-from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_utils.exceptions import ValidationError
 from hexbytes import HexBytes
 from web3 import Web3
-from web3.exceptions import ContractLogicError, TransactionNotFound, Web3Exception, Web3RPCError
+from web3.exceptions import TransactionNotFound
 from web3.types import BlockData, FilterParams, LogReceipt, TxParams
 
 from verifier.ledger import anchor
 from verifier.ledger.anchor import AnchorError, Chosen, Event, Row, Said, spell
-from verifier.node.keyfile import KeyFileError
-from verifier.node.rpc import TIMEOUT_S, ChainError, Lied, Rpc, Unreached, plain
+from verifier.node.account import send
+from verifier.node.rpc import TIMEOUT_S, Lied, Rpc, Unreached, ask, plain, strictly
 
 KEPT = 256
 """Anchors of an account that are read, the newest."""
@@ -32,19 +27,10 @@ STALE_S = 900
 """A chain whose newest block is older has stopped, or its node has."""
 GAS_ANCHOR, GAS_DEPLOY = 90_000, 400_000
 """Limits of a transaction: an account's first anchor takes about 71,000, each other about 35,000."""
+BOOT_S = 3.0
+"""How long a node that starts waits for an answer."""
 DEPTH, DEPTH_DEVELOPMENT = 64, 2
 """Blocks on top of an anchor before it counts: on Ethereum two epochs, by when it is final."""
-GWEI = 10**9
-TIP, FEE = 3 * GWEI, 200 * GWEI
-"""The most that is paid for a unit of gas: to whoever makes the block, and in all. Dearer blocks are waited out."""
-RAISE = 1.25  # of both, for each try: a transaction is replaced only by one that pays at least a tenth more
-ETHER = 10**18
-
-T = TypeVar("T")
-
-
-class Poor(ChainError):
-    """The account cannot pay for an anchor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +65,20 @@ class Chain:
         found = ask(self.rpc, "eth_chainId", lambda: self.web3.eth.chain_id)
         if found != chosen.chain:
             raise Lied(f"{where}: expected chain {chosen.chain}, as anchors.txt says, found {found}")
-        code = ask(self.rpc, "eth_getCode", lambda: self.web3.eth.get_code(self.contract))
-        if code != anchor.RUNTIME:
+        if (code := self._code()) != anchor.RUNTIME:
             held = "another's code" if code else "no code"
             raise Lied(f"{where}: expected the anchor contract at {spell(chosen.contract)}, found {held}")
         development = thrown_away(self.web3, self.rpc)
         if now is not None and not development and (age := now - self._time("latest")) > STALE_S:
             raise Unreached(f"{where}: expected a block of the last {STALE_S // 60} minutes, found one {age} s old")
         return development
+
+    def stands(self) -> bool:
+        """Whether the contract is there; of the chain's id nothing is asked."""
+        return self._code() == anchor.RUNTIME
+
+    def _code(self) -> bytes:
+        return bytes(ask(self.rpc, "eth_getCode", lambda: self.web3.eth.get_code(self.contract)))
 
     def head(self) -> int:
         """The number of the newest block."""
@@ -97,10 +89,6 @@ class Chain:
         call: TxParams = {"to": self.contract, "data": HexBytes(anchor.question(account))}
         answer = ask(self.rpc, "eth_call", lambda: bytes(self.web3.eth.call(call)))
         return strictly(self.rpc, lambda: anchor.decode_row(answer))
-
-    def rows(self) -> dict[bytes, Row | None]:
-        """What each chosen account said last."""
-        return {account: self.row(account) for _, account in self.chosen.accounts}
 
     def said(self, account: bytes, head: int) -> list[Said]:
         """What an account said, newest first, at most KEPT of it: followed from block to block, as each anchor names
@@ -175,80 +163,19 @@ def deploy(url: str, account: LocalAccount, patience_s: float = 300.0) -> Chosen
     return chosen
 
 
-def send(web3: Web3, rpc: Rpc, account: LocalAccount, tx: TxParams, chain: int, tries: int = 0) -> bytes:
-    """Sign a transaction and send it, paying what the chain asks but no more than TIP and FEE; its hash. Raises
-    ChainError."""
-    where, name = f"the chain at {rpc.host}", account.address
-    base = ask(rpc, "eth_getBlockByNumber", lambda: int(web3.eth.get_block("latest")["baseFeePerGas"]))
-    tip = min(ask(rpc, "eth_maxPriorityFeePerGas", lambda: int(web3.eth.max_priority_fee)), TIP)
-    rise = RAISE**tries
-    most = int((2 * base + tip) * rise)
-    if base + tip > FEE or int(tip * rise) > FEE:
-        raise Unreached(f"{where} asks {(base + tip) / GWEI:.0f} gwei now, and no more than {FEE / GWEI:.0f} are paid")
-    most = min(most, FEE)
-    held = ask(rpc, "eth_getBalance", lambda: int(web3.eth.get_balance(name)))
-    if held < (needed := tx["gas"] * most):
-        told = f"expected {needed / ETHER:.6f} ether to be safe, found {held / ETHER:.6f}"
-        raise Poor(f"account {name.lower()} on chain {chain}: {told}; send it some")
-    nonce = ask(rpc, "eth_getTransactionCount", lambda: web3.eth.get_transaction_count(name, "latest"))
-    fees: TxParams = {"maxFeePerGas": cast(Any, most), "maxPriorityFeePerGas": cast(Any, min(int(tip * rise), most))}
-    whole: dict[str, Any] = {**tx, **fees, "chainId": chain, "nonce": nonce, "value": 0, "type": 2}
-    signed = account.sign_transaction(whole)
-    ask(rpc, "eth_sendRawTransaction", lambda: web3.eth.send_raw_transaction(signed.raw_transaction))
-    return bytes(signed.hash)
-
-
 def thrown_away(web3: Web3, rpc: Rpc) -> bool:
     """Whether a chain is one for development or tests."""
     chain = ask(rpc, "eth_chainId", lambda: int(web3.eth.chain_id))
     return anchor.throwaway(chain, ask(rpc, "web3_clientVersion", lambda: plain(web3.client_version)))
 
 
-def ask(rpc: Rpc, method: str, asked: Callable[[], T]) -> T:
-    """What web3 makes of an answer; raises Unreached where the node refuses, Lied where the answer has no sense."""
-    try:
-        return asked()
-    except ContractLogicError as refusal:
-        raise Unreached(f"the contract on the chain at {rpc.host} would refuse: {plain(refusal.message)}") from None
-    except Web3RPCError as refusal:
-        said = (refusal.rpc_response or {}).get("error", {})
-        told = plain(said.get("message") if isinstance(said, dict) else said)
-        raise Unreached(f"the chain at {rpc.host} refused {method}: {told}") from None
-    except (Web3Exception, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as fault:
-        raise Lied(f"the chain at {rpc.host} was asked {method}: its answer has no sense ({plain(fault)})") from None
-
-
-def strictly(rpc: Rpc, read: Callable[[], T]) -> T:
-    """What is decoded from an answer; raises Lied."""
-    try:
-        return read()
-    except AnchorError as fault:
-        raise Lied(f"the chain at {rpc.host}: {fault}") from None
-
-
-def load_account(path: Path) -> LocalAccount:
-    """The account whose key stands in a file: 64 hex digits, mode 0600. Raises KeyFileError, which shows none of it."""
-    try:
-        shared, text = path.stat().st_mode & 0o077, path.read_bytes()
-    except OSError as fault:
-        raise KeyFileError(f"{path}: expected the key of an account, found {fault.strerror}") from None
-    if shared:
-        raise KeyFileError(f"{path}: expected mode 0600, found it readable by others; chmod 600 it, or replace it")
-    try:
-        return cast(LocalAccount, Account.from_key(text.decode("ascii").strip()))
-    except (ValueError, ValidationError):
-        raise KeyFileError(f"{path}: expected the key of an account, 64 hex digits, found something else") from None
-
-
-def new_account(path: Path) -> LocalAccount:
-    """Make an account and keep its key, mode 0600; raises FileExistsError rather than overwrite one."""
-    account = cast(LocalAccount, Account.create())
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(f"{account.key.hex()}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return account
+def known(url: str, chosen: Chosen, own: LocalAccount | None) -> dict[bytes, Row | None]:
+    """What every chosen account, and our own, said last: asked by a node that is about to start, which waits for
+    nobody. Raises ChainError."""
+    with Chain(url, chosen, BOOT_S) as chain:
+        chain.check()
+        ours = [bytes.fromhex(own.address[2:])] if own else []
+        return {account: chain.row(account) for account in {*ours, *(account for _, account in chosen.accounts)}}
 
 
 def _event(entry: LogReceipt, account: bytes) -> tuple[Event, bytes]:

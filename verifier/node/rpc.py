@@ -4,15 +4,21 @@ elsewhere. An address may hold a password or a key in its path or query, so no m
 
 import re
 import time
-from typing import Self
+from collections.abc import Callable
+from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
+from verifier.ledger.encoding import LedgerError
+
 MAX_ANSWER = 1 << 20
 TIMEOUT_S = 10.0
+
+T = TypeVar("T")
 
 
 class ChainError(RuntimeError):
@@ -89,3 +95,25 @@ def host(url: str) -> str:
 def plain(said: object) -> str:
     """What a chain said, short and without anything that a terminal obeys."""
     return re.sub(r"[^ -~]", "?", str(said))[:200]
+
+
+def ask(rpc: Rpc, method: str, asked: Callable[[], T]) -> T:
+    """What web3 makes of an answer; raises Unreached where the node refuses, Lied where the answer has no sense."""
+    try:
+        return asked()
+    except ContractLogicError as refusal:
+        raise Unreached(f"the contract on the chain at {rpc.host} would refuse: {plain(refusal.message)}") from None
+    except Web3RPCError as refusal:
+        said = (refusal.rpc_response or {}).get("error", {})
+        told = plain(said.get("message") if isinstance(said, dict) else said)
+        raise Unreached(f"the chain at {rpc.host} refused {method}: {told}") from None
+    except (Web3Exception, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as fault:
+        raise Lied(f"the chain at {rpc.host} was asked {method}: its answer has no sense ({plain(fault)})") from None
+
+
+def strictly(rpc: Rpc, read: Callable[[], T]) -> T:
+    """What is decoded from an answer; raises Lied."""
+    try:
+        return read()
+    except LedgerError as fault:
+        raise Lied(f"the chain at {rpc.host}: {fault}") from None
