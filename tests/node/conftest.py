@@ -21,6 +21,8 @@ def three(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Witne
     monkeypatch.setattr("verifier.node.quorum.PAUSES_S", (0.02, 0.05))
     monkeypatch.setattr("verifier.node.cosigning.SLICE_S", 0.03)
     monkeypatch.setattr("verifier.node.standing.WRITE_EVERY_S", 0.03)
+    monkeypatch.setattr("verifier.node.standing.SLACK_S", 0.3)
+    monkeypatch.setattr("verifier.node.cosigning.SLACK_S", 0.3)
     with Witnesses(registry.policy.log, lambda: registry.now) as witnesses:
         registry.policy = witnesses.policy
         yield witnesses

@@ -15,11 +15,12 @@ from verifier.ledger import checkpoint as notes
 from verifier.ledger.note import NoteError
 from verifier.ledger.policy import Group, Policy, PolicyError, parse
 from verifier.node import boot, highwater, standing
-from verifier.node.cosigning import ANEW_AFTER_S
+from verifier.node.cosigning import ANEW_AFTER_S, Stopped
 from verifier.node.sequencer import CLOCK_AFTER_S
 from verifier.state.replay import clock_time
-from verifier.statements.envelope import read
+from verifier.statements.envelope import Statement, read
 from verifier.statements.kinds import body_of
+from verifier.store import layout
 from verifier.store.log import LogStore
 from verifier.store.projection import reader
 
@@ -103,6 +104,36 @@ def test_registered_time_is_the_quorums(registry: Registry, three: Witnesses) ->
     assert clock_time(3, reader(registry.client)) == first
     registry.replayed(18)
     assert clock_time(3, reader(registry.client)) == first
+
+
+def test_a_time_once_proposed_is_not_followed_by_an_earlier_one(registry: Registry, three: Witnesses) -> None:
+    """A witness that joined late made the quorum's time earlier than the clock that was proposed says."""
+    offsets = {"w1": -7, "w2": 5, "w3": 60}
+    for one in three.all:
+        one.clock = lambda name=one.name: registry.now + offsets[name]  # type: ignore[misc]
+    three.all[0].stop()
+    sequencer = registry.sequencer()
+    sequencer.register(registry.enrolment())
+    assert sequencer.timed_at == registry.now + 60
+    three.all[0].start()
+    until(lambda: sequencer.step(0.01) == 0 and len(registry.cosigners) == 3)
+    for one in three.all:
+        one.stop()
+    registry.stopping = True
+    with pytest.raises(Stopped):
+        sequencer.register([registry.product()])
+    registry.stopping = False
+    offsets.update(dict.fromkeys(offsets, 0))
+    for one in three.all:
+        one.start()
+    again = registry.sequencer()
+    assert [one.status for one in again.register([registry.product(1)])] == ["registered"]
+    times = [body_of(one).time for one in every(registry, again.head.size) if one.kind == "clock"]  # type: ignore[attr-defined]
+    assert times == [registry.now + 60] * 2
+
+
+def every(registry: Registry, size: int) -> list[Statement]:
+    return [read(raw) for raw in LogStore(registry.client).bodies(registry.ids(size))]
 
 
 def test_a_restart_keeps_the_time_of_a_head_that_waits_for_its_clock(registry: Registry, three: Witnesses) -> None:
@@ -218,3 +249,10 @@ def test_our_own_witnesses(registry: Registry, tmp_path: Path) -> None:
             assert last is not None
             assert last.checkpoint == sequencer.head
     assert registry.told == []
+
+
+def test_a_standing_that_cannot_be_read_stops_nobody(registry: Registry, three: Witnesses) -> None:
+    for kept in (b"", b"\xff", b"\x83\x00\x80\x00", b"\x82\x00\x81\x01"):
+        registry.client.set(layout.QUORUM, kept)
+        assert standing.read(registry.client) == standing.Standing()
+        registry.sequencer().step(0.01)

@@ -137,7 +137,6 @@ class Sequencer:
         if policy.quorum != NONE:
             self._witnesses = Cosigning(policy, self.head.size, lease, clock, tell, stopping)
         self.untimed = False
-        self._time(self._last())
         self._left, self._settled = _kept(client), False
         self._begin()
         if self.note:
@@ -321,7 +320,8 @@ class Sequencer:
                 self.tell(f"its packs read unverified here: {sentence}")
 
     def _begin(self) -> None:
-        """What follows from the published head, where nothing waits to be published before anything else."""
+        """What follows from the published head: its time, and where nothing waits to be published first, the rest."""
+        self._time(self._last())
         if self._left is None:
             self.untimed = self._last_is_untimed()
             self._sweep()

@@ -17,7 +17,7 @@ from verifier.node.quorum import Row
 from verifier.statements import cbor
 from verifier.store import layout
 
-SLACK_S = 1.0
+SLACK_S = 2.0
 """How long a proposal may wait for witnesses before that is worth a word."""
 WRITE_EVERY_S = 1.0
 
@@ -35,12 +35,13 @@ class Standing:
 
 
 def read(client: redis.Redis) -> Standing:
-    """What the node said last; that all is well, if nothing."""
+    """What the node said last; that all is well, if nothing, or nothing that can be read: it is said anew."""
     kept = client.get(layout.QUORUM)
-    if not isinstance(kept, bytes):
+    try:
+        lost_since, rows = cbor.decode(kept) if isinstance(kept, bytes) else (0, ())
+        return Standing(lost_since, tuple(Row(*row) for row in rows))
+    except (ValueError, TypeError):
         return Standing()
-    lost_since, rows = cbor.decode(kept)
-    return Standing(lost_since, tuple(Row(*row) for row in rows))
 
 
 class Teller:
