@@ -5,6 +5,7 @@ Each example is a ledger drawn anew: sequenced by the real node, answered by the
 """
 
 import random
+import threading
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 import redis
+from forge import event_of, key_statement, signed, trust
+from house import House
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
@@ -34,6 +37,7 @@ from verifier.statements.recall import Recall
 from verifier.store.answerers import Answerer, Answerers
 from verifier.store.gather import Gatherer
 from verifier.store.log import LogStore
+from verifier.store.redis import connect
 from verifier.verdict.evidence import Evidence
 from verifier.verdict.trust import Trust
 
@@ -169,8 +173,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=15)
 @given(seed=st.integers(0, 2**32))
 def test_no_honest_answer_is_ever_convicted_and_any_omission_is(folder: Path, redis_url: str, seed: int) -> None:
-    from verifier.store.redis import connect
-
     draw, client = random.Random(seed), connect(redis_url)
     world = World(folder, client)
     for _ in range(draw.randrange(4, 14)):
@@ -227,3 +229,39 @@ def no_omission(world: World, asked: Asked, mirror: Mirror, draw: random.Random)
     for state in ("active", "supplied", "stolen", "destroyed"):
         if answer.state not in ("unknown", "not_registered", "no_serial", state):
             assert replay(world.lied(changed(answer, state=state), by), mirror, world.trust).convictions
+
+
+def test_answers_given_while_the_ledger_grows_convict_nobody(house: House) -> None:
+    """Each is of one moment, whatever is published between its snapshot and its last byte."""
+    packs = [house.seed().world.pack("current", number) for number in (10, 11, 12)]
+    maker, asked, over = house.key(MAKER), list[Evidence](), threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            for pack in packs:
+                for member in (None, CANAL):
+                    asked.append(house.desk.gatherer.gather(pack, house.clock(), None, member))
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for number, pack in enumerate(packs * 2):
+        key = KeyFile(MAKER, bytes([100 + number]) * 32)
+        recall = Recall(gtin=pack.gtin or "", depth="pharmacies", reason=f"{number}", batches=[pack.batch or ""])
+        for raw in (
+            key_statement(maker, key.public).raw,
+            signed("recall", key, recall, house.clock()).raw,
+            key_statement(maker, key.public, "revoked").raw,
+            signed("event", house.key(CANAL), event_of("dispense", [pack], house.clock(), name=f"{number}")).raw,
+        ):
+            house.register(raw)
+    over.set()
+    for thread in threads:
+        thread.join(30)
+    leaves = {one.id: (at, one.raw) for at, one in enumerate(house.leaves())}
+    log = LogStore(house.store)
+    mirror, believed = Mirror(log.checkpoint() or b"", log.tile, leaves), trust(house)
+    assert len({notes.open(one.checkpoint or b"", believed.policy).size for one in asked}) > 10
+    for one in {one.answer: one for one in asked}.values():
+        found = replay(one.answer or b"", mirror, believed, one.serial)
+        assert (found.convictions, found.not_judged) == ((), ())
