@@ -18,7 +18,7 @@ from verifier.answers.replay import Mirror, Replayed, replay
 from verifier.ledger import checkpoint as notes
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.statements.answer import Answer
-from verifier.statements.envelope import Statement, read
+from verifier.statements.envelope import Statement, read, sign
 from verifier.statements.kinds import body_of
 from verifier.statements.product import Product
 from verifier.statements.recall import Recall
@@ -273,6 +273,39 @@ def test_two_answers_that_cannot_both_be_true(node: Forger, cases: dict[str, Cas
         for state, audience in (("unknown", None), ("mismatch", "professionals"))
     )
     assert replayed(node, missed, others=[told]) == Replayed(not_judged=("issue",))
+
+
+def test_an_answer_that_nobody_signed_stands_beside_none(node: Forger, cases: dict[str, Case]) -> None:
+    """Whoever would frame a node writes the other answer himself, under the node's key id."""
+    case = cases["supplied"]
+    honest, other = lie(node, case), lie(node, case, state="active", withheld=[], custody=[])
+    for forged in (other[:-64] + bytes(64), other[:-1] + bytes([other[-1] ^ 1])):
+        assert replayed(node, honest, case, others=[forged]) == Replayed()
+        said = replayed(node, honest, case, others=[other]).convictions[0]
+        with pytest.raises(Unproven, match="bad signature"):
+            convict(replace(said, other=forged), trust(node.house))
+        with pytest.raises(Unproven, match="bad signature"):
+            convict(replace(said, said=replace(said.said, answer=forged)), trust(node.house))
+
+
+def test_a_leaf_that_no_honest_log_holds_shields_nobody(node: Forger, cases: dict[str, Case]) -> None:
+    """Named in the answer, or about the pack: it is left aside, and what else is shown convicts."""
+    case, house = cases["active"], node.house
+    gtin = case.identity.gtin or ""
+    recall = signed("recall", house.key("agence-sante"), Recall(gtin=gtin, depth="patients", reason="test"))
+    stolen = event_of("stolen", [case.identity], 1_700_000_000)
+    shields = {
+        "by who may not": signed("product", house.key(CANAL), Product(gtin=gtin, name="Shield")),
+        "by nobody": signed("product", node.log, Product(gtin=gtin, name="Shield")),
+        "of no known kind": sign("shield", MAKER, "urn:x", 1, b"\xa0", house.key(MAKER).seed),
+        "another maker's": signed("event", house.key("nordhavn-pharma"), stolen),
+    }
+    for name, shield in shields.items():
+        grown = node.grown(recall, shield)
+        withheld = sorted([*answer_of(case.evidence).withheld, shield.id])
+        said = {"withheld": withheld} if shield.kind == "event" else {}
+        answer = grown.remake(case.evidence, *([shield] if not said else []), **said).answer
+        assert "hidden_recall" in caught(grown, answer, case), name
 
 
 def test_an_answer_about_another_tree(node: Forger, cases: dict[str, Case]) -> None:

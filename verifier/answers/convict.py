@@ -20,7 +20,7 @@ from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.merkle import verify_consistency
 from verifier.ledger.policy import Policy
 from verifier.statements.answer import Answer
-from verifier.statements.envelope import read
+from verifier.statements.envelope import Statement, read
 from verifier.statements.errors import Refused
 from verifier.statements.kinds import body_of, kind_of
 from verifier.statements.roster import MemberRecord, Roster, enrol, in_doubt, signer
@@ -71,7 +71,7 @@ def _the_answerer(said: Evidence, raw: bytes, other: bytes | None, trust: Trust)
     member = _entitled(raw, answer, shown.roster)
     if in_doubt(kid, answer.size - 1, latest):
         raise Unproven("stolen_key", value=kid.hex(), expected="a key in its owner's hands", found="reported stolen")
-    found = list(_beside(answer, kid, other, root))
+    found = _beside(answer, kid, other, root, shown.roster)
     if answer.root != root:
         found.append(Lie("another_tree"))
     else:
@@ -125,25 +125,31 @@ def show(said: Evidence, size: int, believed: Checkpoint, genesis: bytes) -> tup
         raise Unproven("exhibits", expected="statements by leaf index, each once", found=str(indexes)[:80])
     for exhibit in said.statements:
         statement = proven(exhibit, believed, genesis)
-        body, member = body_of(statement), None
-        if not kind_of(statement).leaf:
-            raise Unproven("not_a_leaf", value=statement.kind, expected="a registered kind", found=statement.kind)
-        if statement.kind in ENROLLING:
-            records = enrol(statement, exhibit.index, latest)
-            latest = latest.with_records(records, getattr(body, "threshold", latest.k))
-        else:
-            member = signer(statement, exhibit.index, latest)
+        leaf, latest = entitled(statement, exhibit.index, latest)
         if exhibit.index < size:
             shown.roster = latest
-            shown.leaves[statement.id] = Leaf(exhibit.index, statement, body, member)
+            shown.leaves[statement.id] = leaf
     return shown, latest
 
 
-def _beside(answer: Answer, kid: bytes, raw: bytes | None, root: bytes) -> list[Lie]:
-    """What another answer shows beside the first."""
+def entitled(statement: Statement, index: int, roster: Roster) -> tuple[Leaf, Roster]:
+    """A statement as leaf `index` after those of `roster`, and the roster after it; raises ValueError if it may be no
+    leaf, or is not its signer's to say."""
+    body = body_of(statement)
+    if not kind_of(statement).leaf:
+        raise Unproven("not_a_leaf", value=statement.kind, expected="a registered kind", found=statement.kind)
+    if statement.kind not in ENROLLING:
+        return Leaf(index, statement, body, signer(statement, index, roster)), roster
+    records = enrol(statement, index, roster)
+    return Leaf(index, statement, body), roster.with_records(records, getattr(body, "threshold", roster.k))
+
+
+def _beside(answer: Answer, kid: bytes, raw: bytes | None, root: bytes, roster: Roster) -> list[Lie]:
+    """What another answer, as truly signed, shows beside the first."""
     if raw is None:
         return []
     other, by = _answer(raw)
+    _entitled(raw, other, roster)
     if (by, other.identity, other.size) != (kid, answer.identity, answer.size):
         expected = "another answer by the same key about the same identity and size"
         raise Unproven("two_answers", expected=expected, found=f"{by.hex()}, {other.identity}, {other.size}"[:160])

@@ -15,7 +15,8 @@ carries of a pack's own signature is no part of an answer's identity: the lots n
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 
@@ -28,6 +29,7 @@ from verifier.statements.answer import Answer
 from verifier.statements.batch import Batch
 from verifier.statements.body import Body
 from verifier.statements.envelope import Statement
+from verifier.statements.errors import Refused
 from verifier.statements.event import Event
 from verifier.statements.product import Product
 from verifier.statements.recall import Recall
@@ -175,13 +177,19 @@ def _history(said: Said, shown: Shown) -> Iterator[Lie]:
     alone = [one for one, leaf in events if one not in answer.withheld and len(_packs(leaf)) == 1]
     yield from (Lie("hidden_event", (one,)) for one in alone)
     lot = _lot(said, shown)
-    if (
-        lot is None
-        or not shown.have(answer.withheld)
-        or any(_step(shown.leaves[one]) is None for one in answer.withheld)
-    ):
-        return  # or it names what a newer table of steps than this one knows
-    rests_on = (lot[0], *answer.withheld)
+    if lot is None or not shown.have(answer.withheld):
+        return
+    if any(_step(shown.leaves[one]) is None for one in answer.withheld):
+        return  # of a newer table of steps than this one: where it leads is not known here
+    with suppress(Refused):  # a leaf that no honest ledger holds: what it leads to cannot be said
+        yield from _followed(said, lot, events, alone)
+
+
+def _followed(
+    said: Said, lot: tuple[bytes, Leaf], events: Sequence[tuple[bytes, Leaf]], alone: Sequence[bytes]
+) -> Iterator[Lie]:
+    """Where all events lead to, and where those that the answer names lead to: both to what it says."""
+    answer, rests_on = said.answer, (lot[0], *said.answer.withheld)
     several = set(_standing(said.identity, lot[1], events).events).difference(answer.withheld, alone)
     yield from (Lie("hidden_event", (one, *rests_on)) for one in sorted(several))
     named = _standing(said.identity, lot[1], [row for row in events if row[0] in answer.withheld])

@@ -5,9 +5,10 @@ what these lead to by the very reducers that it follows (state/replay), as of th
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from verifier.answers.convict import Unproven, convict, show
+from verifier.answers.convict import Unproven, convict, entitled, show
 from verifier.answers.conviction import Conviction, decode, encode
 from verifier.answers.lies import NO_PACK, NOT_ISSUED, Lie
 from verifier.ledger import checkpoint as notes
@@ -17,7 +18,7 @@ from verifier.statements.answer import Answer
 from verifier.statements.envelope import read
 from verifier.statements.errors import Malformed
 from verifier.statements.kinds import body_of
-from verifier.statements.roster import followed
+from verifier.statements.roster import Roster, followed
 from verifier.statements.serials import SerialProof
 from verifier.verdict.evidence import Evidence, Exhibit, Growth
 from verifier.verdict.trust import Trust
@@ -38,7 +39,8 @@ class Mirror:
 class Replayed:
     """What came of it: `convictions`, one a code, each checked as its reader will; and what was not
     judged: "state" (not all steps that it names are here), "issue" (nobody showed whether the serial was issued),
-    "size" (it is younger than the mirror), or the rule by which it is nobody's answer."""
+    "size" (it is younger than the mirror), "unentitled" (leaves that no honest log holds were left aside), or the rule
+    by which it is nobody's answer."""
 
     convictions: tuple[Conviction, ...] = ()
     not_judged: tuple[str, ...] = ()
@@ -50,7 +52,8 @@ def replay(
     """Whether the answer `raw` is what the ledger leads to. `serial` proves that its serial was issued, where such a
     proof is held; `others` are further answers about the same identity. Raises ValueError if it is no answer, or the
     mirror's note is not the trusted log's."""
-    answer = answer_in(raw)
+    answer, whole_mirror = answer_in(raw), mirror
+    mirror = _sound(mirror)
     trial = _Trial(raw, answer, mirror, trust, notes.open(mirror.note, trust.policy).size)
     if not 0 < answer.size <= trial.size:
         return Replayed(not_judged=("size",))
@@ -65,7 +68,19 @@ def replay(
     found = [trial.shortest(lie, chains, serial if lie.code == "denied_issue" else None) for lie in lies.values()]
     beside = [other for other in others if _beside(raw, answer, other)]
     found += [trial.shortest(Lie("two_answers"), chains, None, other) for other in beside]
-    return Replayed(tuple(dict.fromkeys(filter(None, found))), tuple(_not_judged(answer, mirror, serial)))
+    dropped = ("unentitled",) if len(mirror.leaves) < len(whole_mirror.leaves) else ()
+    return Replayed(tuple(dict.fromkeys(filter(None, found))), (*_not_judged(answer, mirror, serial), *dropped))
+
+
+def _sound(mirror: Mirror) -> Mirror:
+    """The mirror without the leaves that are of no known kind, or not their signers' to say: whoever signs a log could
+    add such a one and name it, so that nothing could be shown beside it."""
+    roster, kept = Roster(), dict[bytes, tuple[int, bytes]]()
+    for one, (index, raw) in sorted(mirror.leaves.items(), key=lambda row: row[1][0]):
+        with suppress(ValueError):
+            _, roster = entitled(read(raw), index, roster)
+            kept[one] = index, raw
+    return replace(mirror, leaves=kept)
 
 
 def answer_in(raw: bytes) -> Answer:

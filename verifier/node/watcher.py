@@ -75,7 +75,7 @@ class Watcher:
         return []
 
     def read_statements(self) -> Iterator[int]:
-        """Ask for the bytes of every leaf that was not asked for yet; how many are left, now and then. Raises as
+        """Ask for the bytes of every leaf that was not asked for yet, some hundred at a time; how many. Raises as
         `follow`."""
         while rows := self.memory.unasked(RUN):
             paths = [f"entries/{one.hex()}" for _, one in rows]
