@@ -1,8 +1,8 @@
 """WHAT HAPPENS WHEN ONE OF US FAILS, OR LIES? Five witnesses around the demo's ledger, in a folder that ends with them.
 
-    stage   the processes: witnesses, store, node, web, and a chain where there is one
-    play    the scenes: what is done, what is seen, and what must not be
-    liar    a witness that lies
+stage   the processes: witnesses, store, node, web, and a chain where there is one
+play    the scenes: what is done, what is seen, and what must not be
+liar    a witness that lies
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """A witness that lies, to be seen failing: it has a true witness's key, and does with it what that must never do.
 
-    python -m verifier.consortium.liar FOLDER PORT fork      cosigns another tree of the size it was shown
-    python -m verifier.consortium.liar FOLDER PORT larger    says that it has seen more leaves than there are
+python -m verifier.consortium.liar FOLDER PORT fork      cosigns another tree of the size it was shown
+python -m verifier.consortium.liar FOLDER PORT larger    says that it has seen more leaves than there are
 """
 
 import sys

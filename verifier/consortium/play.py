@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import httpx
+
+from verifier.commands import serve
 from verifier.consortium import CARE, WITNESSES, folder_of
 from verifier.consortium.stage import Stage, Unlike
 from verifier.demo import Report
@@ -118,6 +121,26 @@ def rolled_back(stage: Stage, tell: Report) -> None:
     tell("the newest copy is put back: the node goes on where it was")
 
 
+def burnt(stage: Stage, tell: Report) -> None:
+    """A node that has lost everything is brought back from a member that followed it."""
+    member = CARE[0]
+    newest = stage.head()
+    stage.until(f"{member} has copied all of it", lambda: _mirrored(stage, member) == newest.size)
+    stage.web.stop()
+    stage.stop_node()
+    stage.burn()
+    words = stage.run("restore", "--from", f"http://127.0.0.1:{stage.ports[member]}")
+    tell(f"everything that the node kept is gone; restored from {member}: «{words.splitlines()[-1]}»")
+    stage.start_store()
+    stage.start_node()
+    stage.web.start()
+    stage.until("the web answers", lambda: serve.web_ready(stage.settings))
+    expect("the restored ledger", stage.head(), newest)
+    expect("a good pack", stage.scan()["outcome"], "genuine")
+    expect("a statement now", stage.register()["status"], "registered")
+    tell("the node signs on, and a good pack is genuine as before")
+
+
 def one_history(stage: Stage, tell: Report) -> None:
     """Whatever anybody was shown, it was one history."""
     client = connect(stage.store.url)
@@ -140,6 +163,7 @@ SCENES: Sequence[Scene] = (
     Scene("One lies", one_lies),
     Scene("No quorum", no_quorum),
     Scene("Rolled back", rolled_back),
+    Scene("Burnt", burnt),
     Scene("One history", one_history),
 )
 
@@ -165,6 +189,12 @@ def _fault(stage: Stage, name: str) -> str:
         return next((row.fault for row in standing.read(client).rows if row.name == name), "")
     finally:
         client.close()
+
+
+def _mirrored(stage: Stage, name: str) -> int:
+    """How many leaves a witness serves a copy of."""
+    answer = httpx.get(f"http://127.0.0.1:{stage.ports[name]}/checkpoint", trust_env=False, timeout=5)
+    return notes.open(answer.content, stage.policy).size if answer.is_success else 0
 
 
 def _held(stage: Stage) -> dict[str, bytes]:

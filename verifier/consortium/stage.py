@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -137,6 +138,23 @@ class Stage:
         self.node.stop()
         self.store.stop()
 
+    def burn(self) -> None:
+        """All that the node's machine kept of the ledger is gone: Redis, deposits, the mark. Its keys are elsewhere."""
+        for part in ("redis", "deposits"):
+            shutil.rmtree(self.data / part)
+        (self.data / "node" / "high-water").unlink()
+
+    def run(self, *words: str) -> str:
+        """What a verb of ours said; raises Unlike where it failed."""
+        env = serve.environment(self.settings)
+        env.pop("REDIS_URL", None)
+        done = subprocess.run(
+            [sys.executable, "-m", "verifier", *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise Unlike(f"{' '.join(words)}: expected status 0, found {done.returncode}: {done.stderr[-500:]}")
+        return done.stdout.strip()
+
     # --- what is seen ---
 
     def said(self, name: str) -> str:
@@ -205,7 +223,8 @@ class Stage:
     def _honest(self, name: str) -> Process:
         folder, listen = consortium.folder_of(self.data, name), f"127.0.0.1:{self.ports[name]}"
         words = "witness", "--data", str(folder), "--trust", str(self.data / "policy.txt"), "--listen", listen
-        return self._process(name, "-m", "verifier", *words)
+        follows = "--log", self.url, "--as", str(self.data / "keys" / f"{name}.key")
+        return self._process(name, "-m", "verifier", *words, *follows)
 
     def _process(self, name: str, *words: str) -> Process:
         env = serve.environment(self.settings)
