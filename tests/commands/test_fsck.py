@@ -12,10 +12,14 @@ from click.testing import CliRunner, Result
 from registry import Registry
 
 from verifier.commands import main
+from verifier.ledger import checkpoint as notes
+from verifier.ledger.checkpoint import Checkpoint
+from verifier.node.pending import Pending
 from verifier.statements import cbor
 from verifier.statements.envelope import read
 from verifier.store import deposits, layout
 from verifier.store.embedded import EmbeddedRedis, reach
+from verifier.store.log import LogStore
 from verifier.store.redis import StoreError, connect
 from verifier.web.desk import deposit_folder
 
@@ -132,6 +136,22 @@ def test_derived_keys_are_compared_with_a_replay(told: Registry, run: Run, chang
     result = run("--replay")
     assert result.exit_code == 1
     assert re.search(says, result.output), result.output
+
+
+def test_what_is_proposed_and_not_published_is_hashed_too(told: Registry, run: Run) -> None:
+    log, raw = LogStore(told.client), told.product(7)
+    one, head = read(raw).id, notes.open(told.mark.read_bytes(), told.policy)
+    told.client.set(layout.body(one), raw)
+    values, root = log.growth(SIZE, [one])
+    note = notes.sign(Checkpoint(head.origin, SIZE + 1, root), told.log_key)
+    told.client.set(layout.PENDING, Pending(note, values).encoded)
+    assert run("--no-replay").exit_code == 0
+    flip(told.client, layout.body(one))
+    result = run("--no-replay")
+    assert result.exit_code == 1
+    assert f"what is proposed and not published yet: statement {one.hex()}: expected its bytes" in result.output
+    flip(told.client, layout.PENDING)
+    assert "proposal: expected the bytes that were kept, found others" in run("--no-replay").output
 
 
 def test_a_batch_whose_secret_is_not_here_is_said_and_no_fault(told: Registry, run: Run) -> None:

@@ -3,6 +3,8 @@
 import collections
 import itertools
 from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from registry import Registry
@@ -13,8 +15,9 @@ from verifier.node import patrol
 from verifier.node.patrol import PAUSE_S, Patrol
 from verifier.node.queue import Busy, submit
 from verifier.node.rehash import Damaged
-from verifier.store import layout
+from verifier.store import deposits, layout
 from verifier.store.log import LogStore
+from verifier.web.desk import deposit_folder
 
 
 def flipped(registry: Registry, leaf: int) -> bytes:
@@ -35,10 +38,29 @@ def told(registry: Registry) -> Registry:
     return registry
 
 
-def test_a_page_at_a_time_and_round_again(told: Registry) -> None:
+@pytest.fixture
+def folder(registry: Registry) -> Path:
+    return deposit_folder(registry.settings.data)
+
+
+def test_a_damaged_deposit_is_told_once_and_stops_nobody(told: Registry, folder: Path) -> None:
+    head, seconds, said = told.sequencer().head, itertools.count(100.0, PAUSE_S), list[str]()
+    walker = Patrol(told.client, folder, lambda: next(seconds), said.append)
+    long = b"x" * (3 * patrol.CHUNKS * deposits.CHUNK + 1)
+    deposits.put(folder, sha256(long).hexdigest(), [long])
+    collections.deque((walker.look(head) for _ in range(30)), maxlen=0)
+    assert said == []
+    path = deposits.path_of(folder, deposits.held(folder)[1])
+    path.write_bytes(path.read_bytes()[:-1])
+    collections.deque((walker.look(head) for _ in range(30)), maxlen=0)
+    (sentence,) = said
+    assert sentence.startswith(f"deposit {path.name} is damaged: expected bytes of SHA-256 {path.name}, found ")
+
+
+def test_a_page_at_a_time_and_round_again(told: Registry, folder: Path) -> None:
     now = [100.0]
     head = told.sequencer().head
-    walker, pages = Patrol(told.client, lambda: now[0]), -(-head.size // patrol.PAGE)
+    walker, pages = Patrol(told.client, folder, lambda: now[0], print), -(-head.size // patrol.PAGE)
     assert pages == 2
     for _ in range(1 + 3 * (pages + 1)):
         walker.look(head)
@@ -48,9 +70,9 @@ def test_a_page_at_a_time_and_round_again(told: Registry) -> None:
 
 
 @pytest.mark.parametrize("leaf", [0, 300])
-def test_what_is_wrong_is_named(told: Registry, leaf: int) -> None:
+def test_what_is_wrong_is_named(told: Registry, folder: Path, leaf: int) -> None:
     seconds = itertools.count(100.0, PAUSE_S)
-    head, walker = told.sequencer().head, Patrol(told.client, lambda: next(seconds))
+    head, walker = told.sequencer().head, Patrol(told.client, folder, lambda: next(seconds), print)
     flipped(told, leaf)
     with pytest.raises(Damaged, match=f"leaf {leaf}: expected the bytes of statement"):
         collections.deque((walker.look(head) for _ in range(9)), maxlen=0)

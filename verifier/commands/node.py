@@ -102,7 +102,7 @@ def _sequence(
             if size == 0:
                 _begin(sequencer, data / "genesis.cose")
             keeper = Keeper(sequencer.log, deposit_folder(data), lambda: int(time.time()))
-            patrol = Patrol(client, time.monotonic)
+            patrol = Patrol(client, deposit_folder(data), time.monotonic, told[0])
             while not stopping():
                 sequencer.step(0.5)
                 patrol.look(sequencer.head)

@@ -16,7 +16,7 @@ import redis
 
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.policy import Policy
-from verifier.node import boot
+from verifier.node import boot, pending
 from verifier.statements import buckets, serials
 from verifier.statements.batch import Batch
 from verifier.statements.envelope import read
@@ -24,6 +24,7 @@ from verifier.statements.errors import Malformed
 from verifier.statements.growing import HASH, Fold
 from verifier.statements.kinds import body_of, names_deposits
 from verifier.store import deposits, layout
+from verifier.store.log import LogStore
 from verifier.store.projection import CHUNK, Openings
 
 Progress = Callable[[int], None]
@@ -66,6 +67,16 @@ def ledger(client: redis.Redis, policy: Policy, mark: bytes | None, progress: Pr
     found = Ledger()
     found.head = boot.examine(client, policy, mark, progress, found.hear)
     return found
+
+
+def proposal(client: redis.Redis, policy: Policy) -> Iterator[str]:
+    """What is wrong with what is proposed to the witnesses and not published yet."""
+    note, kept = client.mget([layout.CHECKPOINT, layout.PENDING])
+    if isinstance(note, bytes) and isinstance(kept, bytes):
+        try:
+            pending.decode(kept).check(LogStore(client), boot.signed(note, policy), policy)
+        except (ValueError, LookupError) as fault:
+            yield f"what is proposed and not published yet: {fault}"
 
 
 def kept(folder: Path, named: Mapping[str, int], progress: Progress) -> Iterator[str]:

@@ -77,8 +77,11 @@ class Pending:
 def read(client: redis.Redis) -> Pending | None:
     """What the store keeps of a proposal, or None. Raises PendingError where a byte of it changed."""
     kept = client.get(layout.PENDING)
-    if not isinstance(kept, bytes):
-        return None
+    return decode(kept) if isinstance(kept, bytes) else None
+
+
+def decode(kept: bytes) -> Pending:
+    """A proposal as it is kept; raises PendingError."""
     data = kept[DIGEST:]
     if sha256(data).digest() != kept[:DIGEST]:
         raise PendingError("proposal: expected the bytes that were kept, found others")
