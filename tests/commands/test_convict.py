@@ -14,6 +14,7 @@ from verifier.answers.replay import Mirror, replay
 from verifier.commands import main
 from verifier.statements.recall import Recall
 from verifier.verdict.trust import encode
+from verifier.witness.forks import Fork
 
 
 @pytest.fixture
@@ -79,3 +80,23 @@ def test_asked_wrongly(conviction: bytes, tmp_path: Path) -> None:
     (tmp_path / "trust.json").write_text("{", "utf-8")
     assert convict(tmp_path, conviction).exit_code == 64
     assert CliRunner().invoke(main, ["convict", str(tmp_path / "none"), "--trust", "none"]).exit_code == 64
+
+
+@pytest.mark.parametrize("back", [0, 4], ids=["of one size", "of two sizes"])
+def test_a_fork_that_a_witness_kept(demo_house: House, conviction: bytes, tmp_path: Path, back: int) -> None:
+    node = Forger(demo_house)
+    other = node.cut(node.size - 6 - back).grown(*node.leaves[-6:][::-1])
+    grown = _grown(node, other.size) if back else (None, ())
+    kept = Fork(trust(demo_house).policy.log, other.note(), node.note(), *grown)
+    done = convict(tmp_path, kept.encode(), "--json")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["lies"][0]["code"], told["answered"]["size"]) == (0, "two_logs", other.size)
+    honest = Fork(kept.log, node.cut(node.size - 4).note(), node.note(), *_grown(node, node.size - 4))
+    assert convict(tmp_path, honest.encode()).exit_code == 1
+    assert convict(tmp_path, kept.encode()[:-9]).exit_code == 2
+    assert convict(tmp_path, kept.encode().replace(b'"path"', b'"paths"')).exit_code == 2
+
+
+def _grown(node: Forger, size: int) -> tuple[bytes, tuple[bytes, ...]]:
+    growth = node.growth(size)
+    return growth.root, growth.path

@@ -66,7 +66,8 @@ def convict(conviction: Conviction, trust: Trust) -> Convicted:
 
 def _the_answerer(said: Evidence, raw: bytes, other: bytes | None, trust: Trust) -> Convicted:
     answer, kid = _answer(raw)
-    believed, root = _tree(said, answer.size, trust.policy)
+    believed = notes.open(said.checkpoint or b"", trust.policy)
+    root = _root(said, answer.size, believed, trust.policy)
     shown, latest = show(said, answer.size, believed, trust.genesis)
     member = _entitled(raw, answer, shown.roster)
     if in_doubt(kid, answer.size - 1, latest):
@@ -100,20 +101,19 @@ def _entitled(raw: bytes, answer: Answer, roster: Roster) -> MemberRecord:
     return member
 
 
-def _tree(said: Evidence, size: int, policy: Policy) -> tuple[Checkpoint, bytes]:
-    """The checkpoint that is believed, and the root of its first `size` leaves."""
-    believed = notes.open(said.checkpoint or b"", policy)
+def _root(said: Evidence, size: int, believed: Checkpoint, policy: Policy) -> bytes:
+    """The root of the first `size` leaves of the tree that is believed."""
     if believed.origin != policy.log.name:  # of several logs, the consortium's own
         raise Unproven("origin", value=believed.origin, expected=policy.log.name, found=believed.origin)
     growth = said.growth
     if growth is None and size == believed.size:
-        return believed, believed.root
+        return believed.root
     if growth is None or growth.size != size:
         found = f"growth from {growth.size}" if growth else "none"
         expected = f"the growth from {size} leaves to {believed.size}"
         raise Unproven("growth", value=size, expected=expected, found=found)
     verify_consistency(growth.size, believed.size, growth.path, growth.root, believed.root)
-    return believed, growth.root
+    return growth.root
 
 
 def show(said: Evidence, size: int, believed: Checkpoint, genesis: bytes) -> tuple[Shown, Roster]:
@@ -161,9 +161,11 @@ def _beside(answer: Answer, kid: bytes, raw: bytes | None, root: bytes, roster: 
 
 
 def _the_log(conviction: Conviction, trust: Trust) -> Convicted:
-    """The log signed two trees, neither of which grew from the other."""
-    seen = notes.proposed(conviction.seen or b"", trust.policy)  # its own signature binds it, cosigned or not
-    believed, root = _tree(conviction.said, seen.size, trust.policy)
+    """The log signed two trees, neither of which grew from the other. Its own signature binds it, whoever cosigned: an
+    honest log never signs a second tree of a size, not even one that it does not publish (node/pending)."""
+    notes_of = (conviction.said.checkpoint or b"", conviction.seen or b"")
+    believed, seen = (notes.proposed(note, trust.policy) for note in notes_of)
+    root = _root(conviction.said, seen.size, believed, trust.policy)
     if seen.origin != believed.origin or root == seen.root:
         found = f"{seen.origin}, {seen.root.hex()}"
         raise Unproven("no_lie", value=seen.size, expected=f"another root of {believed.origin}", found=found)
