@@ -14,10 +14,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -32,6 +32,9 @@ from verifier.settings import ROOT
 from verifier.witness import state
 from verifier.witness.running import Running
 from verifier.witness.server import Server
+
+if TYPE_CHECKING:
+    from forge import Forger
 
 BOUND_S = 30.0
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # nothing here is https, and to load the authorities takes longer
@@ -68,6 +71,36 @@ def served(app: Any) -> Iterator[str]:
     finally:
         server.stop()
         thread.join(15)
+
+
+class Face:
+    """One face of a log, as HTTP: its checkpoint, tiles, bundles, and every statement to anybody."""
+
+    def __init__(self, forger: "Forger") -> None:
+        self.forger = forger
+        self.extra = b""
+
+    def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        path = str(environ["PATH_INFO"]).lstrip("/")
+        try:
+            headers, body = self._body(path)
+            start("200 OK", [*headers, ("Content-Length", str(len(body)))])
+        except (LookupError, ValueError):
+            body = b""
+            start("404 Not Found", [("Content-Length", "0")])
+        return [body]
+
+    def _body(self, path: str) -> tuple[list[tuple[str, str]], bytes]:
+        if path == "checkpoint":
+            return [], self.forger.note() + self.extra
+        if path.startswith("entries/"):
+            index = self.forger.index[bytes.fromhex(path.removeprefix("entries/"))]
+            return [("Probatum-Leaf", str(index))], self.forger.leaves[index].raw
+        tile, entries = tiles.parse_path(path)
+        first = tile.number * 256
+        if entries:
+            return [], tiles.encode_entries([one.id for one in self.forger.leaves[first : first + tile.width]])
+        return [], self.forger._read(tile.level, tile.number, tile.width)
 
 
 def until(done: Callable[[], Any], bound_s: float = BOUND_S) -> Any:
@@ -200,4 +233,7 @@ def cosigned_at(signed: bytes, line: str, key: VerifierKey) -> int:
     return time_given
 
 
-__all__ = ["PLAIN", "Log", "WitnessProcess", "add_checkpoint", "cosigned_at", "now", "served", "until", "witness"]
+__all__ = [
+    *("PLAIN", "Face", "Log", "WitnessProcess"),
+    *("add_checkpoint", "cosigned_at", "now", "served", "until", "witness"),
+]

@@ -16,11 +16,11 @@ from click.testing import CliRunner
 from forge import Forger
 from house import House
 from registry import CANAL, HALLES, MAKER
-from witnesses import PLAIN, add_checkpoint, cosigned_at, served, until, witness
+from witnesses import PLAIN, Face, add_checkpoint, cosigned_at, served, until, witness
 
 from verifier.commands import main
 from verifier.ledger import checkpoint as notes
-from verifier.ledger import note, tiles
+from verifier.ledger import note
 from verifier.ledger.note import COSIGNATURE, VerifierKey
 from verifier.ledger.policy import Policy, Witness
 from verifier.ledger.witnessing import AddCheckpoint
@@ -250,36 +250,6 @@ def test_a_log_that_is_away_is_asked_again(demo_house: House, tmp_path: Path) ->
 # --- logs that lie ---
 
 
-class Face:
-    """One face of a log, as HTTP: its checkpoint, tiles, bundles, and every statement to anybody."""
-
-    def __init__(self, forger: Forger) -> None:
-        self.forger = forger
-        self.extra = b""
-
-    def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        path = str(environ["PATH_INFO"]).lstrip("/")
-        try:
-            headers, body = self._body(path)
-            start("200 OK", [*headers, ("Content-Length", str(len(body)))])
-        except (LookupError, ValueError):
-            body = b""
-            start("404 Not Found", [("Content-Length", "0")])
-        return [body]
-
-    def _body(self, path: str) -> tuple[list[tuple[str, str]], bytes]:
-        if path == "checkpoint":
-            return [], self.forger.note() + self.extra
-        if path.startswith("entries/"):
-            index = self.forger.index[bytes.fromhex(path.removeprefix("entries/"))]
-            return [("Probatum-Leaf", str(index))], self.forger.leaves[index].raw
-        tile, entries = tiles.parse_path(path)
-        first = tile.number * 256
-        if entries:
-            return [], tiles.encode_entries([one.id for one in self.forger.leaves[first : first + tile.width]])
-        return [], self.forger._read(tile.level, tile.number, tile.width)
-
-
 @pytest.fixture
 def face(demo_house: House) -> Face:
     return Face(Forger(demo_house))
@@ -401,3 +371,61 @@ def test_an_unchanged_tree_is_cosigned_anew_when_nobody_asks(demo_house: House, 
             demo_house.clock.now -= 60
 
 
+
+
+# --- what goes wrong on the way ---
+
+
+def test_an_answer_that_never_ends_is_given_up_and_the_log_asked_again(
+    demo_house: House, face: Face, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("verifier.node.remote.WHOLE_S", 0.5)
+    released, dripping = threading.Event(), [True]
+
+    def doors(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if not dripping[0]:
+            yield from face(environ, start)
+            return
+        start("200 OK", [("Content-Length", "100000")])
+        while not released.wait(0.05):
+            yield b"x"
+
+    with served(doors) as url, following(demo_house, tmp_path / "w1", url) as running:
+        assert "expected each answer in 0.5 s, found one still coming" in standing(running).fault
+        dripping[0] = False
+        released.set()
+        assert turn(running)
+        assert get(running, "readyz").json()["mirrored"] == face.forger.size
+
+
+def test_a_full_disk_stops_neither_the_rounds_nor_what_is_there(
+    demo_house: House, face: Face, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, signed = face.forger, face.forger.cut(20).note()
+    face.forger = honest.cut(20)
+    with served(face) as url, following(demo_house, tmp_path / "w1", url) as running:
+        face.forger = honest
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as disk:
+            disk.setattr("verifier.files.os.write", full)
+            assert not turn(running)
+        assert "No space left on device" in standing(running).fault
+        assert note.parse(get(running, "checkpoint").content).text == note.parse(signed).text
+        assert turn(running)
+        assert get(running, "readyz").json()["mirrored"] == honest.size
+
+
+def test_a_round_that_fails_for_an_unknown_reason_is_not_the_last(
+    demo_house: House, face: Face, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with served(face) as url, following(demo_house, tmp_path / "w1", url) as running:
+        assert running.follower is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(running.follower, "source", None)
+            assert not turn(running)
+        assert "AttributeError" in standing(running).fault
+        assert turn(running)
+        assert standing(running).fault == ""

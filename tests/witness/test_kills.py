@@ -4,10 +4,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from witnesses import Log, WitnessProcess, add_checkpoint, cosigned_at, witness
+from wide import Wide
+from witnesses import Log, WitnessProcess, add_checkpoint, cosigned_at, served, until, witness
+
+from verifier.ledger import checkpoint as notes
+from verifier.ledger.policy import Policy, Witness
+from verifier.node.auditor import Auditor
+from verifier.node.mirror import Mirror
 
 STEPS = ("open", "write", "fsync", "close", "replace", "open", "fsync", "close")
 """What writing a file whole asks of the system (verifier/files): the part, the name, the folder."""
@@ -93,3 +100,29 @@ def test_killed_often_under_requests(tmp_path: Path) -> None:
         process.kill()
     with process:
         assert add_checkpoint(process.url, log.request(0).encode()).text == f"{known}\n"
+
+
+def test_killed_while_it_mirrors(tmp_path: Path, wide: Wide) -> None:
+    """It goes on where it was; what is served at the end is the log, bit for bit, with this witness's cosignature."""
+    log, asked = wide.registry.policy.log, list[str]()
+
+    def doors(environ: dict[str, Any], start: Any) -> Any:
+        asked.append(str(environ["PATH_INFO"]))
+        return wide.app(environ, start)
+
+    mirror = Mirror(tmp_path / "w1" / "mirror")
+    with served(doors) as url:
+        w1 = WitnessProcess(tmp_path / "w1", log, words=("--log", url, "--every", "0.1"))
+        for more in (40, 150, 250):
+            before = len(asked)
+            with w1:
+                until(lambda enough=before + more: len(asked) >= enough)
+                w1.kill()
+            assert mirror.note() is None
+        with w1:
+            until(lambda: mirror.note() is not None and b"w1" in (mirror.note() or b""))
+    assert len([path for path in asked if path.startswith("/entries/")]) < 2 * wide.size
+    policy = Policy(log, witnesses=(Witness("w1", w1.vkey),), quorum="w1")
+    assert notes.open(mirror.note() or b"", policy) == wide.head
+    report = Auditor(mirror, policy, wide.trust.genesis).audit()
+    assert (report.size, report.root) == (wide.size, wide.head.root)

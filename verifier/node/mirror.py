@@ -173,6 +173,12 @@ class Mirror:
 
     def _tile(self, tile: Tile, *, entries: bool) -> bytes:
         """The beginning of the narrowest file that holds as much of the tile."""
+        for _ in range(2):  # the narrower one may be let go of while we look for a wider
+            if (content := self._beginning(tile, entries)) is not None:
+                return content
+        raise LookupError(f"{_spelt(tile, entries)}: expected {tile.width} hashes or ids, found fewer here")
+
+    def _beginning(self, tile: Tile, entries: bool) -> bytes | None:
         unit = UNIT if entries else HASH_BYTES
         whole = self.folder / _spelt(Tile(tile.level, tile.number, WIDTH), entries)
         exact = self.folder / _spelt(tile, entries)
@@ -182,7 +188,7 @@ class Mirror:
                 content = path.read_bytes()[: tile.width * unit]
                 if len(content) == tile.width * unit:
                     return content
-        raise LookupError(f"{_spelt(tile, entries)}: expected {tile.width * unit} bytes, found fewer in this mirror")
+        return None
 
     def _remember(self, number: int, ids: list[bytes]) -> None:
         while len(self._runs) >= _REMEMBERED:

@@ -36,10 +36,7 @@ class Remote:
 
     def __init__(self, prefix: str, workers: int = WORKERS, key: KeyFile | None = None, tries: int = TRIES) -> None:
         self.prefix, self._key, self._tries = prefix, key, tries
-        # Unencoded: ids and hashes do not compress, and what unpacks to more than was sent is not let in.
-        self._http = httpx.Client(
-            timeout=TIMEOUT, follow_redirects=False, trust_env=False, headers={"Accept-Encoding": "identity"}
-        )
+        self._http = _client()
         self._pool = ThreadPoolExecutor(workers)
 
     def __enter__(self) -> Self:
@@ -48,6 +45,15 @@ class Remote:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
         self._http.close()
+
+    def abort(self) -> None:
+        """Give up what is being asked, from another thread; whoever waits for it hears Unreached."""
+        self._http.close()
+
+    def renew(self) -> None:
+        """Ask again after an answer that never ended, for which all others were given up too."""
+        if self._http.is_closed:
+            self._http = _client()
 
     def get(self, path: str, limit: int) -> Answer:
         """See Source."""
@@ -105,6 +111,12 @@ class Remote:
         if self._key is None or not path.startswith(SIGNED):
             return {}
         return signed_request.sign("GET", url, None, self._key.seed, self._key.kid)
+
+
+def _client() -> httpx.Client:
+    # Unencoded: ids and hashes do not compress, and what unpacks to more than was sent is not let in.
+    headers = {"Accept-Encoding": "identity"}
+    return httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False, headers=headers)
 
 
 def _read(said: httpx.Response, limit: int) -> bytes:

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import note, tiles
@@ -43,6 +44,16 @@ RETRY_ROUNDS, RETRY_LEAVES = 60, 256  # what was not shown is asked for again, n
 LONGEST_PAUSE_S = 30.0
 
 
+class Followed(DeepSource, Protocol):
+    """A log asked for as long as a witness runs (node/remote)."""
+
+    def renew(self) -> None:
+        """Before each round: ask anew after what was given up."""
+
+    def abort(self) -> None:
+        """Give up what is being asked, from another thread."""
+
+
 class Stopped(Exception):
     """Told to stop in the middle of a round."""
 
@@ -62,7 +73,7 @@ class Follower:
     asked as a member, so that what was not shown may be shown later."""
 
     def __init__(
-        self, source: DeepSource, cosigner: Cosigner, mirror: Mirror, index: Index, members: Members,
+        self, source: Followed, cosigner: Cosigner, mirror: Mirror, index: Index, members: Members,
         *, genesis: bytes | None = None, entitled: bool = False,
     ) -> None:  # fmt: skip
         self.source, self.cosigner, self.mirror, self.index, self.members = source, cosigner, mirror, index, members
@@ -76,12 +87,14 @@ class Follower:
             pause = every_s if self.round() else min(LONGEST_PAUSE_S, max(every_s, 2 * pause))
 
     def stop(self) -> None:
-        """End `run`, from another thread; the round under way ends with its run of leaves."""
+        """End `run`, from another thread; what the round under way asks for is given up."""
         self._stop.set()
+        self.source.abort()
 
     def round(self) -> bool:
         """One round; whether it went well. What stood in the way is in `standing`, and told when it is new."""
         try:
+            self.source.renew()
             self._round()
             fault = ""
         except Stopped:
@@ -90,6 +103,11 @@ class Follower:
             fault = str(away)
         except (Lied, Forked, StateLost, LedgerError, LookupError) as alarm:
             fault = str(alarm)
+        except Exception as unexpected:  # a round that fails for a reason nobody thought of must not be the last
+            told.exception("a round failed")
+            fault = repr(unexpected)
+        if self._stop.is_set():
+            return False
         if fault and fault != self.standing.fault:
             told.error("%s", fault)
         self.standing.fault = fault
