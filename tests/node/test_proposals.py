@@ -11,7 +11,7 @@ from witnessed import Witnesses, aside, until
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
 from verifier.ledger.policy import Group, Policy
-from verifier.node import boot, highwater, lease
+from verifier.node import boot, highwater, lease, standing
 from verifier.node.boot import Corrupt
 from verifier.node.cosigning import Stopped
 from verifier.node.lease import LeaseLost
@@ -173,7 +173,9 @@ def test_what_was_proposed_is_published_when_the_policy_asks_for_nobody_any_more
     registry: Registry, three: Witnesses
 ) -> None:
     left_behind(registry, three)
+    assert standing.read(registry.client) != standing.Standing()
     registry.policy = Policy(registry.policy.log)
     again = registry.sequencer()
     again.step(0.01)
     assert (again.head.size, registry.proposed) == (19, False)
+    assert registry.client.exists(layout.QUORUM) == 0, "nobody is missed who is not asked"

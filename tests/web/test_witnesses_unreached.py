@@ -1,19 +1,27 @@
 """What the doors say while the quorum of witnesses is there, is lost, and is back."""
 
+import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 import redis
-from house import House
+from house import BASE, House
 from witnessed import Witnesses, aside, until
 
+from verifier.commands.client import Client
 from verifier.ledger import checkpoint as notes
+from verifier.statements.product import Product
 from verifier.store import layout
+from verifier.store.log import LogStore
 from verifier.verdict.verdict import utc
 from verifier.web import shapes
 from verifier.web.desk import policy_of
+
+MAKER, GTIN = "laboratoires-aubrac", "09521000000018"
 
 
 @pytest.fixture
@@ -38,15 +46,14 @@ def test_ready_says_who_stands_behind_it(three: tuple[House, Witnesses]) -> None
 
 
 def test_lost_and_back(three: tuple[House, Witnesses]) -> None:
-    """What is sent meanwhile waits, and is registered once."""
+    """What is sent meanwhile waits, and is registered once; who sends it is not kept waiting."""
     house, witnesses = three
-    since = utc(house.clock())
+    house.seed()
+    first, second = (house.sign("product", MAKER, Product(gtin=GTIN, name=name)).raw for name in ("Waits", "Too"))
+    since, size = utc(house.clock()), house.head.size
     for witness in witnesses.all[1:]:
         witness.stop()
-    raw = (house.settings.data / "genesis.cose").read_bytes()
-    assert house.register(raw).status_code == 200  # known: nothing new is asked of anybody
-    size = house.head.size
-    sent = aside(house.seed)
+    sent = aside(lambda: Client(BASE, httpx.WSGITransport(app=house.app)).register(first))
     until(lambda: house.http.get("/readyz").status_code == 503)
     answer = house.http.get("/readyz")
     assert answer.content_type == "application/problem+json"
@@ -55,11 +62,16 @@ def test_lost_and_back(three: tuple[House, Witnesses]) -> None:
     assert isinstance(told.witnesses, list)
     assert [(one.name, one.since) for one in told.witnesses] == [("w1", None), ("w2", since), ("w3", since)]
     assert all((one.fault or "").startswith("not reached") for one in told.witnesses[1:])
-    assert house.http.get("/checkpoint").status_code == 200
-    assert house.head.size == size
+    begun = time.monotonic()
+    refused = house.register(second)
+    assert (refused.status_code, time.monotonic() - begun < 4) == (503, True), "a door that waits answers no scan"
+    assert "its quorum of witnesses is missing; sending the same" in refused.get_json()["detail"]
+    assert (house.http.get("/checkpoint").status_code, house.head.size) == (200, size)
     witnesses.all[1].start()
-    sent.result(60)
-    assert house.http.get("/readyz").status_code == 200
+    assert sent.result(20)["status"] == "registered"
+    until(lambda: house.http.get("/readyz").status_code == 200)
+    until(lambda: LogStore(house.store).leaf(sha256(second).digest()))
+    assert house.register(second).get_json()["status"] == "known"
 
 
 def test_a_verdict_says_so_once_the_quorums_word_is_old(three: tuple[House, Witnesses]) -> None:

@@ -15,12 +15,14 @@ import msgspec
 import redis
 from msgspec import Struct
 
+from verifier.node import standing
 from verifier.statements import cbor
 from verifier.statements.errors import Malformed, Refused
 from verifier.store import layout
 
 REPLY_TTL_S = 60
 PATIENCE_S = 8.0  # below the store's own time limit (store/redis), so that it is we who say what happened
+LOST_PATIENCE_S = 0.5  # without a quorum nothing is registered: a door that waits is one that answers no scan
 LONGEST = 4096
 """Statements that may wait: a second or two of the node's work, and at 64 KiB each no more than 256 MiB of Redis."""
 TOKEN, NUMBER = 16, 2
@@ -62,19 +64,23 @@ def submit_all(client: redis.Redis, raws: Sequence[bytes], timeout_s: float = PA
     pipe = client.pipeline(transaction=False)
     pipe.llen(layout.QUEUE)
     pipe.exists(layout.ALARM)
-    waiting, alarm = pipe.execute()
+    pipe.get(layout.QUORUM)
+    waiting, alarm, kept = pipe.execute()
     if alarm:
         raise Busy("the node found its ledger damaged and registers nothing until it is restored")
     if waiting + len(raws) > LONGEST:
         raise Busy("too many statements are waiting; send it again in a moment")
-    sending, deadline = uuid4().bytes[:-NUMBER], time.monotonic() + timeout_s
+    lost = standing.decode(kept).lost_since
+    patience = min(timeout_s, LOST_PATIENCE_S) if lost else timeout_s
+    sending, deadline = uuid4().bytes[:-NUMBER], time.monotonic() + patience
     client.lpush(layout.QUEUE, *(sending + n.to_bytes(NUMBER, "big") + raw for n, raw in enumerate(raws)))
     key, told = layout.reply(sending), dict[int, Receipt]()
     while len(told) < len(raws):
         left = deadline - time.monotonic()
         first = cast(tuple[bytes, bytes] | None, client.brpop([key], timeout=left)) if left > 0 else None
         if first is None:
-            raise Busy("the node did not answer in time; sending the same statement again is safe")
+            why = "its quorum of witnesses is missing" if lost else "the node did not answer in time"
+            raise Busy(f"{why}; sending the same statement again is safe")
         rest = client.rpop(key, len(raws)) if len(told) + 1 < len(raws) else None
         told |= map(_told, [first[1], *cast(list[bytes], rest or [])])
     return [told[number] for number in range(len(raws))]

@@ -136,6 +136,8 @@ class Sequencer:
         self._witnesses = None
         if policy.quorum != NONE:
             self._witnesses = Cosigning(policy, self.head.size, lease, clock, tell, stopping)
+        elif client.exists(layout.QUORUM):
+            lease.remove([layout.QUORUM])  # nobody is missed who is not asked
         self.untimed = False
         self._left, self._settled = _kept(client), False
         self._begin()

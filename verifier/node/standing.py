@@ -35,8 +35,12 @@ class Standing:
 
 
 def read(client: redis.Redis) -> Standing:
-    """What the node said last; that all is well, if nothing, or nothing that can be read: it is said anew."""
-    kept = client.get(layout.QUORUM)
+    """What the node said last."""
+    return decode(client.get(layout.QUORUM))
+
+
+def decode(kept: object) -> Standing:
+    """What is kept; that all is well, if nothing is, or nothing that can be read: it is said anew."""
     try:
         lost_since, rows = cbor.decode(kept) if isinstance(kept, bytes) else (0, ())
         return Standing(lost_since, tuple(Row(*row) for row in rows))
