@@ -10,6 +10,7 @@ import pytest
 import redis
 from click.testing import CliRunner, Result
 from registry import Registry
+from witnessed import Witnesses
 
 from verifier.commands import main
 from verifier.ledger import checkpoint as notes
@@ -136,6 +137,14 @@ def test_derived_keys_are_compared_with_a_replay(told: Registry, run: Run, chang
     result = run("--replay")
     assert result.exit_code == 1
     assert re.search(says, result.output), result.output
+
+
+def test_a_quorum_that_did_not_cosign_is_missed(told: Registry, run: Run) -> None:
+    with Witnesses(told.policy.log, lambda: told.now) as three:
+        (told.settings.data / "policy.txt").write_text(str(three.policy))
+        result = run("--no-replay")
+    assert result.exit_code == 1
+    assert "the published checkpoint: cosignatures: expected the quorum hospitals, found no cosign" in result.output
 
 
 def test_what_is_proposed_and_not_published_is_hashed_too(told: Registry, run: Run) -> None:

@@ -96,6 +96,24 @@ def test_a_second_backup_copies_what_is_new(registry: Registry, run: Run, out: P
     assert run("restore", "--from", out).exit_code == 0
 
 
+def test_a_deposit_that_was_gone_is_copied_when_it_is_back(
+    registry: Registry, run: Run, out: Path, tmp_path: Path
+) -> None:
+    folder = deposit_folder(registry.settings.data)
+    digest = deposits.held(folder)[0]
+    path = deposits.path_of(folder, digest)
+    path.rename(tmp_path / "away")
+    (out / "deposits" / digest).unlink()
+    for _ in range(2):
+        result = run("backup", "--out", out)
+        assert result.exit_code == 1
+        assert f"deposit {digest}, which leaf " in result.output
+        assert "expected it here, whole, found it gone or altered" in result.output
+    (tmp_path / "away").rename(path)
+    assert run("backup", "--out", out).exit_code == 0
+    assert (out / "deposits" / digest).read_bytes() == path.read_bytes()
+
+
 def test_a_backup_holds_no_secret_unless_asked(registry: Registry, run: Run, out: Path) -> None:
     secrets = [path.read_bytes() for path in (registry.settings.data / "node").glob("*.key")]
     everything = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
@@ -375,7 +393,7 @@ def test_a_damaged_store_is_not_copied(registry: Registry, run: Run, out: Path) 
     registry.client.append(layout.body(registry.ids(30)[29]), b"!")
     result = run("backup", "--out", out)
     assert result.exit_code == 1
-    assert "what is held here is damaged: entries/" in result.output
+    assert "leaf 29: expected the bytes of statement" in result.output
     assert Mirror(out).size == SIZE
 
 

@@ -264,6 +264,17 @@ def test_not_ready_while_the_ledger_is_replayed(house: House) -> None:
     assert_problem(house.http.post("/api/scan", json={"text": link("A")}), 503, "not_ready")
 
 
+def test_a_damaged_ledger_is_told_and_answered_on(house: House) -> None:
+    """What the node's patrol found: operators hear the sentence, nothing is taken to be registered, scans go on."""
+    house.store.set(layout.ALARM, "the ledger in this store is damaged (leaf 7: ...)")
+    fields = assert_problem(house.http.get("/readyz"), 503, "damaged")
+    assert fields["detail"] == "the ledger in this store is damaged (leaf 7: ...)"
+    genesis = (house.settings.data / "genesis.cose").read_bytes()
+    fields = assert_problem(house.register(genesis), 503, "not_ready")
+    assert fields["detail"] == "the node found its ledger damaged and registers nothing until it is restored"
+    assert house.http.post("/api/scan", json={"text": link("A")}).status_code == 200
+
+
 def test_not_ready_before_there_is_a_ledger(house: House) -> None:
     house.store.flushall()
     answer = house.http.get("/readyz")

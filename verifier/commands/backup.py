@@ -6,20 +6,24 @@ another ledger; 2 the store was not reached, or holds nothing yet; 64 asked wron
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import redis
 
 from verifier import files
 from verifier.commands.audit import Command
-from verifier.node import copying
-from verifier.node.boot import signed
-from verifier.node.copying import Forked, Leaf
+from verifier.commands.node import mark_file
+from verifier.node import copying, fsck, highwater
+from verifier.node.boot import Corrupt, signed
+from verifier.node.copying import Forked
+from verifier.node.fsck import Ledger
 from verifier.node.held import Held
 from verifier.node.mirror import Mirror
+from verifier.node.remote import NotShown
 from verifier.node.testimony import Lied, Unreached
 from verifier.settings import Settings
 from verifier.store.embedded import reach
@@ -55,46 +59,56 @@ def command(settings: Settings, out: Path, with_secrets: bool) -> None:
         with reach(settings.data, settings.redis_url) as url:
             client = connect(url)
             try:
-                back_up(settings, client, out)
+                lacking = back_up(settings, client, out)
             finally:
                 client.close()
         if with_secrets:
             keep_secrets(settings, out / SECRETS)
     except Forked as fault:
         raise SystemExit(_told(f"{out}: expected a copy of this ledger, found {fault}", DAMAGED)) from None
-    except Lied as fault:
-        told = f"what is held here is damaged: {fault}; see `python -m verifier fsck`"
-        raise SystemExit(_told(told, DAMAGED)) from None
+    except (Corrupt, Lied) as fault:
+        raise SystemExit(_told(str(fault), DAMAGED)) from None
     except (NotReady, StoreError, VaultError, Unreached, OSError, ValueError) as fault:
         raise SystemExit(_told(str(fault), UNREACHED)) from None
     except redis.RedisError as fault:
         raise SystemExit(_told(f"the store was not reached: {fault}", UNREACHED)) from None
+    raise SystemExit(_told("\n".join(lacking), DAMAGED) if lacking else COPIED)
 
 
-def back_up(settings: Settings, client: redis.Redis, out: Path) -> None:
-    """Bring the mirror in `out` up to the published checkpoint. Raises Forked, Lied, NotReady, or what the disk and the
-    store raise."""
+def back_up(settings: Settings, client: redis.Redis, out: Path) -> list[str]:
+    """Bring the mirror in `out` up to the published checkpoint, once all that is held here was hashed again; what it
+    lacks, a sentence each. Raises Corrupt, Forked, Lied, NotReady, or what the disk and the store raise."""
     trust = trust_of(settings.data)
     note = LogStore(client).checkpoint()
     if note is None:
         raise NotReady("nothing is published yet: there is nothing to copy")
-    head, mirror = signed(note, trust.policy), Mirror(out)
-    before, lacking = mirror.size, list[bytes]()
-    label = f"copying {head.size - before} leaves"
-    with click.progressbar(
-        length=head.size - before, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
-
-        def hear(run: Sequence[Leaf]) -> None:
-            lacking.extend(digest for leaf in run for digest in leaf.lacking)
-            bar.update(len(run))
-
-        copying.copy(Held(client, deposit_folder(settings.data), note), note, head, mirror, hear)
+    head, mirror, held = signed(note, trust.policy), Mirror(out), Held(client, deposit_folder(settings.data), note)
+    before = mirror.size
+    with _bar(f"hashing {head.size} leaves", head.size) as bar:
+        mark = highwater.read(mark_file(settings.data))
+        found = fsck.ledger(client, trust.policy, mark, lambda done: bar.update(done - bar.pos))
+    with _bar(f"copying {head.size - before} leaves", head.size - before) as bar:
+        copying.copy(held, note, head, mirror, lambda run: bar.update(len(run)))
+    lacking = [f"{told}, which leaf {found.named[told]} names" for told in _deposits(held, mirror, found)]
     believed = {name: (settings.data / name).read_bytes() for name in ("genesis.cose", "policy.txt")}
     files.write_all(out, believed | {"trust.json": trusts.encode(replace(trust, checkpoint=note)).encode()})
-    for digest in lacking:
-        click.echo(f"deposit {digest.hex()}: expected it here, whole, found it gone or altered", err=True)
     click.echo(f"{out}: {head.size} leaves, {head.size - before} of them new, root {head.root.hex()}")
+    return [f"deposit {one}: expected it here, whole, found it gone or altered" for one in lacking]
+
+
+def _deposits(held: Held, mirror: Mirror, found: Ledger) -> Iterator[str]:
+    """Copy what was not to be had when its statement was copied; the digests of what is still not."""
+    for digest in found.named:
+        path = f"deposits/{digest}"
+        if not mirror.has(path):
+            try:
+                mirror.keep_chunks(digest, held.chunks(path), copying.DEPOSIT_BYTES)
+            except (NotShown, files.WrongBytes):
+                yield digest
+
+
+def _bar(label: str, length: int) -> Any:
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
 def keep_secrets(settings: Settings, folder: Path) -> None:

@@ -72,7 +72,7 @@ def look(settings: Settings, client: redis.Redis, replay: bool | None = None) ->
         raise NotReady("nothing is published yet: there is nothing to look at")
     click.echo(f"{found.head.size} leaves hashed again, root {found.head.root.hex()}")
     openings = openings_of(settings)
-    faults = list(fsck.proposal(client, policy_of(settings.data)))
+    faults = list(fsck.cosigned(client, policy_of(settings.data)))
     faults += [*_deposits(settings, found), *_packs(client, found, openings)]
     if replay or (replay is None and found.head.size <= AFFORDABLE):
         return faults + _replayed(settings, client, found.head.size, openings)

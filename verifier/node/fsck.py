@@ -14,6 +14,7 @@ from pathlib import Path
 
 import redis
 
+from verifier.ledger import checkpoint as notes
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.policy import Policy
 from verifier.node import boot, pending
@@ -69,9 +70,15 @@ def ledger(client: redis.Redis, policy: Policy, mark: bytes | None, progress: Pr
     return found
 
 
-def proposal(client: redis.Redis, policy: Policy) -> Iterator[str]:
-    """What is wrong with what is proposed to the witnesses and not published yet."""
+def cosigned(client: redis.Redis, policy: Policy) -> Iterator[str]:
+    """What is wrong with the cosignatures of the published checkpoint, and with what is proposed to the witnesses and
+    not published yet."""
     note, kept = client.mget([layout.CHECKPOINT, layout.PENDING])
+    if isinstance(note, bytes):
+        try:
+            notes.open(note, policy)
+        except ValueError as fault:
+            yield f"the published checkpoint: {fault}"
     if isinstance(note, bytes) and isinstance(kept, bytes):
         try:
             pending.decode(kept).check(LogStore(client), boot.signed(note, policy), policy)

@@ -204,8 +204,8 @@ def _first(content: bytes, value: object) -> str:
     """Where a tile first differs, for people."""
     if not isinstance(value, bytes) or len(value) < len(content):
         return f"{len(value) // HASH_BYTES if isinstance(value, bytes) else 0} hashes"
-    at = next(at for at in range(0, len(content), HASH_BYTES) if content[at : at + HASH_BYTES] != value[at : at + 32])
-    return f"another as its hash {at // HASH_BYTES}"
+    pairs = ((content[at : at + HASH_BYTES], value[at : at + HASH_BYTES]) for at in range(0, len(content), HASH_BYTES))
+    return f"another as its hash {[one == other for one, other in pairs].index(False)}"
 
 
 def _same_root(what: str, expected: Checkpoint, found: bytes) -> None:
