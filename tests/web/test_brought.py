@@ -6,25 +6,35 @@ import random
 import re
 from hashlib import sha256
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import redis
 from counting import Counted, wrong
+from flask import Flask
 from house import House, with_element
+from registry import Registry
 
+from verifier import web
 from verifier.answers import conviction
 from verifier.answers.conviction import Conviction
 from verifier.commands.node import keys_of
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
 from verifier.ledger.checkpoint import Checkpoint
+from verifier.ledger.cosignature import COSIGNATURE, cosign
+from verifier.ledger.note import VerifierKey, parse
+from verifier.ledger.policy import Policy, Witness
 from verifier.ledger.proof import Proof
 from verifier.store.log import LogStore
 from verifier.verdict import evidence as files
 from verifier.verdict.evidence import Evidence
+from verifier.verdict.verdict import utc
 from verifier.web import shapes
 from verifier.web.brought import LIMIT
+from verifier.web.desk import Desk
 
 JSON, PAGE = {"Accept": "application/json", "Accept-Language": "en"}, {"Accept": "text/html", "Accept-Language": "en"}
 
@@ -263,6 +273,23 @@ def test_a_stranger_says_nothing_about_this_ledger(demo_house: House) -> None:
     altered = demo_house.http.get("/checkpoint").data.replace(b"\n%d\n" % real.size, b"\n%d\n" % (real.size + 1))
     for note in (stolen_name, altered, notes.sign(Checkpoint("another.example", 3, bytes(32)), bytes(32))):
         assert found(demo_house, note).says == "stranger"
+
+
+def test_a_false_cosignature_is_a_broken_file(tmp_path: Path, store: redis.Redis) -> None:
+    """A witness's signature that fails rejects the whole note (signed-note), and is no fault of ours."""
+    registry = Registry(tmp_path, store)
+    sequencer = registry.sequencer()
+    sequencer.register(registry.enrolment())
+    honest = sequencer.note or b""
+    text = parse(honest).text
+    key = VerifierKey.of_seed("w.example", bytes(32), COSIGNATURE)
+    policy = Policy(registry.policy.log, None, (Witness("w", key),), (), "w")
+    (tmp_path / "policy.txt").write_text(str(policy))
+    http = web.wire(Flask("verifier.web"), Desk(registry.settings, store, lambda: registry.now)).test_client()
+    good = honest + cosign(text, "w.example", bytes(32), 5).encode()
+    assert sent(http, good).get_json()["witnesses"] == [{"name": "w", "cosigned": utc(5), "fault": None}]
+    for bad in (text + "x\n", text.replace("16", "17")):
+        assert refused(sent(http, honest + cosign(bad, "w.example", bytes(32), 5).encode())) == (422, "file_broken")
 
 
 @pytest.mark.parametrize("note", [b"hello\n\n\xe2\x80\x94 x AAAAAAAA\n", b"a\n1\nAA==\n\n\xe2\x80\x94 x AAAAAAAA\n"])

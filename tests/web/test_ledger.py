@@ -269,6 +269,15 @@ def test_a_note_in_the_store_that_is_not_ours_is_not_shown(standing: Standing, s
     assert [one["size"] for one in found["checkpoints"]] == [16]
 
 
+def test_a_published_checkpoint_that_is_not_ours_is_no_empty_ledger(standing: Standing) -> None:
+    stranger = notes.sign(Checkpoint("another.example", 99, bytes(32)), bytes(32))
+    for false in (stranger, b"garbage"):
+        standing.registry.client.set(layout.CHECKPOINT, false)
+        text = page(standing.http, status=500)
+        assert "A fault on our side" in text
+        assert "Nothing is published" not in text
+
+
 def test_a_ledger_that_is_newly_born(standing: Standing) -> None:
     found = standing.json()
     assert (found["size"], found["root"], found["checkpoints"], found["grown"]) == (0, None, [], [])
@@ -340,6 +349,10 @@ def test_clocks_of_a_long_life(store: redis.Redis) -> None:
     assert max(gaps) - min(gaps) <= 60
     recent = clocks.newest(store)
     assert recent == every[512:]
+    page_of_two = cbor.encode([list(one) for one in every[256:512]])
+    store.delete(layout.derived(("clock", "1")))
+    assert set(clocks.spread(store)) < {*spread}, "a page that is not there yet"
+    store.set(layout.derived(("clock", "1")), page_of_two)
     assert clocks.time_of(every[900].size - 1, recent) == every[900].time
     assert clocks.time_of(every[300].size, recent) is None, "it may lie before those that were read"
 
@@ -393,6 +406,19 @@ def test_a_development_chain_is_no_anchor_anywhere(demo_house: House, reported: 
         text = demo_house.http.get("/ledger", headers=headers).get_data(as_text=True)
         assert CONTRACT not in text
         assert "31337" not in text
+
+
+def test_a_damaged_tree_neither_agrees_nor_differs(demo_house: House, reported: Callable[..., None]) -> None:
+    reported([anchor(demo_house, 12)])
+    whole = demo_house.store.get(layout.tile(0, 0))
+    assert isinstance(whole, bytes)
+    demo_house.store.set(layout.tile(0, 0), whole[:32])
+    try:
+        (one,) = seen(demo_house).anchors
+        assert one.agrees is None
+        assert "two histories" not in page(demo_house.http)
+    finally:
+        demo_house.store.set(layout.tile(0, 0), whole)
 
 
 def test_what_is_no_list_of_anchors_shows_none(demo_house: House, reported: Callable[..., None]) -> None:

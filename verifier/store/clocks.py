@@ -1,7 +1,7 @@
 """When the ledger had which size: the clocks that its projection follows (state/replay), many at once.
 
 A clock says that the tree had `size` leaves at `time`, in Unix seconds; sizes and times only grow. Nothing is
-concluded here, and nothing is written.
+concluded here, and nothing is written. While the projection is rebuilt there may be fewer than there will be.
 """
 
 from bisect import bisect_left
@@ -30,7 +30,8 @@ def spread(client: redis.Redis, most: int = 64) -> list[Registered]:
     shown = min(most, count)
     wanted = [number * (count - 1) // max(1, shown - 1) for number in range(shown)]
     pages = _pages(client, {one // CLOCK_PAGE for one in wanted})
-    return [pages[one // CLOCK_PAGE][one % CLOCK_PAGE] for one in wanted]
+    found = ((pages[one // CLOCK_PAGE], one % CLOCK_PAGE) for one in wanted)
+    return [page[at] for page, at in found if at < len(page)]
 
 
 def newest(client: redis.Redis) -> list[Registered]:

@@ -178,6 +178,10 @@ def _compared(desk: Desk, note: bytes) -> tuple[shapes.Says, Checkpoint]:
         notes.proposed(note, policy)
     except NoteError:
         return "stranger", head
+    try:
+        notes.cosigned(note, policy)
+    except NoteError as fault:
+        raise _broken(fault, note) from fault
     ours = log.checkpoint()
     size = notes.proposed(ours, policy).size if ours else 0
     if head.size > size:

@@ -11,8 +11,7 @@ from msgspec.structs import replace
 
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
-from verifier.ledger.checkpoint import Checkpoint
-from verifier.ledger.encoding import encode_base64
+from verifier.ledger.encoding import LedgerError, encode_base64
 from verifier.ledger.note import NoteError
 from verifier.ledger.note import parse as parse_note
 from verifier.ledger.policy import NONE, Policy
@@ -20,7 +19,7 @@ from verifier.node import standing
 from verifier.node.standing import Standing
 from verifier.state.replay import Projected
 from verifier.store import clocks, layout
-from verifier.store.anchors import anchors
+from verifier.store.anchors import Anchor, anchors
 from verifier.store.clocks import Registered
 from verifier.store.log import LogStore
 from verifier.store.projection import reader
@@ -34,15 +33,16 @@ SHOWN = 10  # checkpoints on a page
 
 def overview(desk: Desk, convictions: list[Convicted], before: int | None = None) -> Overview:
     """The ledger as it stands, with its newest checkpoints, or those smaller than `before`; `convictions` are the
-    newest of those kept here. Raises NotReady where there
-    is no consortium yet, or redis.RedisError; a ledger of which nothing is published yet is an empty one."""
+    newest of those kept here. Raises NotReady where there is no consortium yet, NoteError where the published
+    checkpoint is not our log's, or redis.RedisError. A ledger of which nothing is published yet is an empty one."""
     policy, log = desk.trust.policy, LogStore(desk.client)
     head = log.checkpoint()
     newest = None if head is None else _published(head, policy, ())
-    history = [raw for raw in log.history() or ([head] if head else []) if _before(raw, before)]
+    notes_kept = [(raw, size) for raw in log.history() or ([head] if head else []) if (size := _size(raw)) is not None]
+    history = [(raw, size) for raw, size in notes_kept if before is None or size < before]
     recent, alarm = clocks.newest(desk.client), desk.client.get(layout.ALARM)
     stands = standing.read(desk.client) if policy.quorum != NONE else Standing()
-    shown = [one for raw in history[:SHOWN] if (one := _published(raw, policy, recent)) is not None]
+    page = history[:SHOWN]
     return Overview(
         origin=policy.log.name,
         size=newest.size if newest else 0,
@@ -53,11 +53,19 @@ def overview(desk: Desk, convictions: list[Convicted], before: int | None = None
         witnesses=[_with_fault(one, stands) for one in newest.witnesses] if newest else [],
         damaged=alarm.decode("utf-8", "replace") if isinstance(alarm, bytes) else None,
         grown=[Grown(utc(one.time), one.size) for one in clocks.spread(desk.client)],
-        checkpoints=shown,
+        checkpoints=[one for raw, _ in page if (one := _ours(raw, policy, recent)) is not None],
         anchors=_anchors(desk, newest.size if newest else 0),
         convictions=convictions,
-        older=f"/ledger?before={shown[-1].size}" if shown and len(history) > SHOWN else None,
+        older=f"/ledger?before={page[-1][1]}" if len(history) > SHOWN else None,
     )
+
+
+def _agrees(log: LogStore, one: Anchor) -> bool | None:
+    """Whether our own tree had this root; None where its tiles are damaged (the node says so itself)."""
+    try:
+        return tiles.root(one.size, log.tile) == one.root
+    except (LookupError, LedgerError):
+        return None
 
 
 def names_of(desk: Desk) -> dict[str, str]:
@@ -75,31 +83,30 @@ def _anchors(desk: Desk, size: int) -> list[Reported]:
         Reported(
             **told(one),
             valid=one.valid,
-            agrees=tiles.root(one.size, log.tile) == one.root if one.size <= size else None,
+            agrees=_agrees(log, one) if one.size <= size else None,
         )
         for one in seen
     ]
 
 
-def _before(raw: bytes, size: int | None) -> bool:
-    found = _signed(raw)
-    return found is not None and (size is None or found.size < size)
-
-
-def _signed(raw: bytes) -> Checkpoint | None:
+def _size(raw: bytes) -> int | None:
     """What a note says, whoever signed it."""
     try:
-        return notes.parse(parse_note(raw).text)
+        return notes.parse(parse_note(raw).text).size
     except NoteError:
         return None
 
 
-def _published(raw: bytes, policy: Policy, recent: Sequence[Registered]) -> Published | None:
+def _ours(raw: bytes, policy: Policy, recent: Sequence[Registered]) -> Published | None:
     """A note as it is shown; None for one that no log of the policy signed, or that bears a false cosignature."""
     try:
-        head, witnesses = notes.proposed(raw, policy), cosigners(raw, policy)
+        return _published(raw, policy, recent)
     except NoteError:
         return None
+
+
+def _published(raw: bytes, policy: Policy, recent: Sequence[Registered]) -> Published:
+    head, witnesses = notes.proposed(raw, policy), cosigners(raw, policy)
     moment = policy.quorum_time({one.name: one.time for one in notes.cosigned(raw, policy)})
     moment = clocks.time_of(head.size, recent) if moment is None else moment
     return Published(head.size, encode_base64(head.root), None if moment is None else utc(moment), witnesses)
