@@ -5,12 +5,14 @@ the ledger in the end."""
 import os
 import resource
 import shutil
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 from typing import Self
 
 import redis
@@ -19,12 +21,11 @@ from witnesses import WitnessProcess
 
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
+from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.policy import Group, Policy, Witness
 from verifier.node import boot, highwater, queue
-from verifier.process import Process
 from verifier.settings import ROOT
 from verifier.statements.envelope import read
-from verifier.store import layout
 from verifier.store.embedded import EmbeddedRedis
 from verifier.store.log import LogStore
 from verifier.store.redis import connect
@@ -35,29 +36,66 @@ MAIN = "from verifier.commands import main; main(prog_name='verifier')"
 
 
 class Node:
-    """`python -m verifier node` on `data`; `prelude` is Python run in it first: what a test has go wrong there."""
+    """`python -m verifier node` on `data`; `prelude` is Python run in it first: what a test has go wrong there. What it
+    prints comes through a pipe: a disk that is full for it takes no word away."""
 
     def __init__(self, data: Path, url: str, prelude: str = "") -> None:
-        env = {**os.environ, "REDIS_URL": url, "PROBATUM_DATA": str(data), "PYTHONUNBUFFERED": "1"}
-        self.output = data / "node.log"
-        argv = [sys.executable, "-c", f"{prelude}\n{MAIN}", "node"]
-        self._process = Process("node", argv, cwd=ROOT, env=env, output=self.output)
-        self.start, self.stop, self.alive = self._process.start, self._process.stop, self._process.alive
+        self._env = {**os.environ, "REDIS_URL": url, "PROBATUM_DATA": str(data), "PYTHONUNBUFFERED": "1"}
+        self._argv = [sys.executable, "-c", f"{prelude}\n{MAIN}", "node"]
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: list[str] = []
+
+    def start(self) -> None:
+        """Start it, anew if it ran before."""
+        self.stop()
+        lines: list[str] = []
+        process = subprocess.Popen(
+            self._argv, cwd=ROOT, env=self._env, stdin=subprocess.DEVNULL, stdout=PIPE, stderr=STDOUT, text=True
+        )
+        self._process, self._lines = process, lines
+        self._reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()), daemon=True)
+        self._reader.start()
 
     @property
     def pid(self) -> int:
-        return self._process.pid or 0
+        return self._process.pid if self._process else 0
+
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def send(self, number: int) -> None:
         os.kill(self.pid, number)
 
+    def kill(self) -> None:
+        """kill -9; it is gone on return."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL to one that does not end."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._reader.join(5)
+        if self._process.stdout:
+            self._process.stdout.close()
+        self._process = None
+
     def told(self) -> str:
         """What it printed since it started."""
-        return self.output.read_text("utf-8", "replace")
+        return "".join(self._lines)
 
     def ended(self) -> str:
-        """Wait until it ends by itself; what it printed."""
+        """Wait until it ends by itself, with a fault; what it printed."""
         until(lambda: not self.alive(), "the node ends", self.told)
+        self._reader.join(5)
+        assert self._process is not None
+        assert self._process.returncode == 1, self._process.returncode
         return self.told()
 
 
@@ -185,15 +223,9 @@ class Town:
             assert last.checkpoint.root == tiles.root(last.checkpoint.size, log.tile), "a witness cosigned another tree"
             assert list((one.folder / "forks").glob("*")) == []
 
-    def proposed(self) -> bool:
-        """Whether a proposal waits for its quorum."""
-        return bool(self.registry.client.exists(layout.PENDING))
-
-    def published(self) -> bytes:
-        note = LogStore(self.registry.client).checkpoint()
-        assert note is not None
-        notes.open(note, self.registry.policy)
-        return note
+    def head(self) -> Checkpoint:
+        """What is published: a quorum has cosigned it, now or before."""
+        return notes.open(self.registry.published, self.registry.policy)
 
     def standby(self, prelude: str = "") -> Node:
         """Another node on the same store, as on another machine: its own copy of the folder, its own place."""

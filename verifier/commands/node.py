@@ -36,6 +36,8 @@ from verifier.web.desk import deposit_folder, policy_of
 LEASE_PATIENCE_S = 15.0
 """Longer than a lease: how long a node waits for one that a dead node left on another machine."""
 PAUSE_S = 0.2
+SAY_AGAIN_S = 10.0
+"""A term that lasted so long was one: what ends it is said again."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 REFUSALS = (
     *(StoreError, Corrupt, KeyFileError, LeaseLost, FolderTaken, VaultError, ClockBack, StatementError, OSError),
@@ -66,15 +68,21 @@ def command(settings: Settings, allow_volatile: bool) -> None:
 
 
 def run(settings: Settings, client: redis.Redis, stopping: Callable[[], bool], allow_volatile: bool = False) -> None:
-    """Sequence until `stopping`. A store that goes away is waited for and then checked again from the beginning: what
-    was published when it went is not known here. Raises one of REFUSALS."""
+    """Sequence until `stopping`. A store that goes away, or refuses to write, is waited for and then checked again from
+    the beginning: what was published when it went is not known here. Raises one of REFUSALS."""
     alone, place = hold_node(settings.data)
+    said = ""
     try:
         while not stopping():
+            begun = time.monotonic()
             try:
                 _sequence(settings, client, place, stopping, allow_volatile)
             except redis.RedisError as fault:
-                say(f"node: the store went away ({fault}); waiting for it")
+                refused = isinstance(fault, redis.ResponseError)  # it is there, and has no memory or no leave to write
+                if str(fault) != said or time.monotonic() - begun > SAY_AGAIN_S:
+                    say(f"node: the store {'refuses' if refused else 'went away'} ({fault}); waiting for it")
+                said = str(fault)
+                time.sleep(PAUSE_S if refused else 0)
                 _await(client, stopping)
     finally:
         os.close(alone)

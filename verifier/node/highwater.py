@@ -4,13 +4,12 @@ A store that holds less, or something else, was emptied, restored from a copy or
 sign a second ledger in the name of the first, so the node starts only on a store that holds this checkpoint's leaves.
 The file is made with the log's key, over no leaves: that it is gone is refused like a store that is.
 
-    write <file>.part, fsync     crash: the old mark stands, and the store holds more than it says: no harm
-    rename                       crash: one or the other
-    fsync the folder             crash: there
+    write the file whole      crash, or no room: the old mark stands, and the store holds more than it says: no harm
 """
 
-import os
 from pathlib import Path
+
+from verifier import files
 
 
 def read(path: Path) -> bytes | None:
@@ -19,16 +18,9 @@ def read(path: Path) -> bytes | None:
 
 
 def write(path: Path, note: bytes) -> None:
-    """Keep a checkpoint as the last; durable on return."""
-    part = path.with_suffix(".part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(note)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    """Keep a checkpoint as the last; durable on return. Raises OSError, on which nothing more may be signed."""
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        files.write(path, note)
+    except OSError as fault:
+        told = f"expected to keep the checkpoint that was just published, found {fault.strerror}"
+        raise OSError(f"{path}: {told}; nothing more is signed: make room for it, then start again") from fault

@@ -173,7 +173,7 @@ DOORS: Mapping[str, Door] = {
     "register.deposit": Door(
         {201: {JSON: shapes.Deposited}},
         ISSUE.format(batch="LOT43"),
-        (400, 403, 413),
+        (400, 403, 413, 507),
         {OCTETS: Bytes("The bytes whose SHA-256 the path names.", register.DEPOSIT_LIMIT)},
         (Parameter("digest", "path", "The SHA-256 of the body, in hex.", HASH),),
         "must",
@@ -255,6 +255,7 @@ STATUSES = {
     422: "It was read, and is no code of a pack.",
     429: "Too many tries: `Retry-After` says for how long to wait.",
     503: "The store does not answer, or is being rebuilt: try again. It says nothing about any pack.",
+    507: "There is no room to keep it.",
 }
 SIGNATURE = (
     "A request signed by an enrolled key, RFC 9421 with Ed25519: label and tag `probatum`, `keyid` the key id in hex, "

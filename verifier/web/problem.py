@@ -3,6 +3,7 @@
 One table says which failure is which status. Never a stack trace; nothing here changes any state.
 """
 
+import errno
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -66,6 +67,7 @@ class Problem(Exception):
 
 PHOTO_STATUS = {"too_large": 413, "too_many_pixels": 413, "not_an_image": 415}
 REFUSED_STATUS = {"already": 409, "batch_exists": 409, "already_enrolled": 409}
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 STORE_DOWN = "The register cannot be reached just now. This says nothing about the pack. Try again in a moment."
 
 
@@ -93,6 +95,9 @@ def of(fault: Exception) -> Problem:
         return Problem("store_down", 503, STORE_DOWN)
     if isinstance(fault, HTTPException):
         return _http(fault)
+    if isinstance(fault, OSError) and fault.errno in NO_ROOM:
+        log.error("no room to keep what was sent: %s", fault)
+        return Problem("no_room", 507, "There is no room to keep this here. Nothing of it was kept.")
     log.error("unexpected fault", exc_info=fault)
     return Problem("internal", 500, "Something failed on our side. Nothing was changed; the next try may work.")
 
