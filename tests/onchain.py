@@ -5,13 +5,12 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from eth_account.signers.local import LocalAccount
-
 from verifier.ledger.anchor import Chosen
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.merkle import leaf_hash, tree_root
 from verifier.node.account import new_account
 from verifier.node.anchoring import Anchoring
+from verifier.node.ether import LocalAccount
 from verifier.node.ethereum import Chain, deploy
 from verifier.node.local_chain import LocalChain
 from verifier.store.anchors import Anchor

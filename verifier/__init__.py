@@ -23,7 +23,8 @@
                                                                 pending, cosigning (with cosigners, quorum, standing),
                                                                 mirror (a log as files: copying, proved), held (what
                                                                 is here), remote (a log by HTTP), anchoring (with
-                                                                ethereum, account, rpc, local_chain, against_chain)
+                                                                ethereum, account, rpc, ether, local_chain,
+                                                                against_chain)
     witness/     HTTP     who else has seen it?                state, cosigning, forks, follower (with index,
                                                                 members), doors (with shelf), server
     web/         HTTP     what is shown?                       doors/ for machines, pages/ for people, limits, openapi,

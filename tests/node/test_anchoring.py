@@ -123,7 +123,7 @@ def test_another_ledger_is_joined_by_nobody_and_told_by_name(three: list[Anchore
     told = f"member-1 anchored the root {forked.book.root(7).hex()} at 7 leaves, and this ledger has {ours}: "
     assert [line for line in first.told if "sent" not in line] == [f"{told}one of the two was forked"]
     assert [one.size for one in three] == [9, 7, 9]
-    assert [(one.size, one.accounts) for one in third.kept] == [(9, 2)]  # what does not agree is shown nowhere
+    assert [(one.size, one.accounts, one.agrees) for one in third.kept] == [(9, 2, True), (7, 1, False)]
 
 
 def test_a_size_that_this_ledger_does_not_have_is_told(three: list[Anchorer]) -> None:
@@ -133,6 +133,7 @@ def test_a_size_that_this_ledger_does_not_have_is_told(three: list[Anchorer]) ->
     first.anchoring.round()
     assert first.told[0] == "member-1 anchored 50 leaves, and this ledger has 5"
     assert first.size == 5
+    assert [(one.size, one.agrees) for one in first.kept] == [(50, None)]
 
 
 def test_after_a_reorganisation_it_anchors_again(alone: Anchorer, local_chain: LocalChain) -> None:

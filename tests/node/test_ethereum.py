@@ -1,21 +1,25 @@
 """The anchor contract on a real chain (anvil), and the way to it: what it refuses, what it costs, how it is read."""
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_account.signers.local import LocalAccount
 
 from verifier.ledger import anchor
 from verifier.ledger.anchor import Chosen, Row, spell
 from verifier.node import ethereum
 from verifier.node.account import FEE, Poor, load_account, new_account
+from verifier.node.ether import LocalAccount
 from verifier.node.ethereum import Chain, deploy
 from verifier.node.keyfile import KeyFileError
 from verifier.node.local_chain import LocalChain
 from verifier.node.rpc import Lied, Unreached
+from verifier.settings import ROOT
 
 FIRST, EACH = 72_000, 36_000
 """Gas: of an account's first anchor, whose two slots are new, and of each other."""
@@ -192,3 +196,11 @@ def test_an_accounts_key_is_a_file_of_its_own(tmp_path: Path) -> None:
         load_account(path)
     with pytest.raises(KeyFileError, match="No such file"):
         load_account(tmp_path / "none")
+
+
+def test_what_speaks_to_a_chain_lets_nothing_recurse_deeper_than_before() -> None:
+    said = "import sys; from verifier.commands import anchor; print(sys.getrecursionlimit())"
+    found = subprocess.run([sys.executable, "-c", said], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == "1000\n"  # Python's own
+    spelled = re.compile(r"^ *(from|import) (web3|eth_)", re.MULTILINE)
+    assert [path.name for path in ROOT.glob("verifier/**/*.py") if spelled.search(path.read_text())] == ["ether.py"]

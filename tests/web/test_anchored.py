@@ -74,7 +74,7 @@ def test_a_development_chain_is_called_an_anchor_nowhere(anchored: House) -> Non
     assert "block 17" not in shown
 
 
-@pytest.mark.parametrize("early", [{"valid": False}, {"size": 10**6}])
+@pytest.mark.parametrize("early", [{"valid": False}, {"size": 10**6}, {"agrees": False}])
 def test_what_is_not_valid_or_not_of_this_ledger_yet_is_not_reported(anchored: House, early: dict[str, Any]) -> None:
     keep(anchored.store, [replace(ANCHOR, **early)])
     found = ledger(anchored)

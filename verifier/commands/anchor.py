@@ -8,6 +8,7 @@ What stands on a chain that is thrown away is never called an anchor here.
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from http.client import HTTPException
 from pathlib import Path
 
 import click
@@ -39,7 +40,7 @@ ROUND_S, ROUND_DEVELOPMENT_S = 12.0, 1.0
 SAY_AGAIN_S = 600.0
 FAULTS = (
     *(ChainError, KeyFileError, StoreError, redis.RedisError),
-    *(LogLied, LogUnreached, LookupError, ValueError, OSError),
+    *(LogLied, LogUnreached, LookupError, ValueError, OSError, HTTPException),
 )
 """What a round may meet, each in a sentence; the next round may not."""
 

@@ -7,12 +7,7 @@ import os
 from pathlib import Path
 from typing import Any, cast
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
-from eth_utils.exceptions import ValidationError
-from web3 import Web3
-from web3.types import TxParams
-
+from verifier.node.ether import Account, LocalAccount, TxParams, ValidationError, Web3
 from verifier.node.keyfile import KeyFileError
 from verifier.node.rpc import ChainError, Rpc, Unreached, ask
 

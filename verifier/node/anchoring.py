@@ -3,7 +3,7 @@
 Each round reads the chain anew, and what it says is all that is known: a round can be missed, and a process that ends
 forgets nothing that matters. In a round
 
-    look    every chosen account's anchors, held against this ledger; what agrees with it is kept for the pages
+    look    every chosen account's anchors, held against this ledger, and kept for the pages
     mourn   an anchor of ours that was there and is not: the chain was reorganised
     act     if it is time, or asked for, or an anchor was lost: say the newest checkpoint. Where another chosen account
             said a newer one than we did, say that very one at once: only the same size and root agree
@@ -19,8 +19,6 @@ from functools import lru_cache
 from itertools import chain as joined
 from typing import Protocol
 
-from eth_account.signers.local import LocalAccount
-
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
 from verifier.ledger.anchor import Said, agreements, spell
@@ -31,6 +29,7 @@ from verifier.ledger.note import MAX_BYTES as NOTE_BYTES
 from verifier.ledger.policy import Policy
 from verifier.ledger.tiles import Tile
 from verifier.node.auditor import Source
+from verifier.node.ether import LocalAccount
 from verifier.node.ethereum import Chain
 from verifier.node.testimony import OK, Lied
 from verifier.store.anchors import Anchor
@@ -162,14 +161,14 @@ class Anchoring:
         return view
 
     def look(self) -> View:
-        """Read the chain, hold it against the ledger, and keep what agrees."""
+        """Read the chain, hold it against the ledger, and keep what is said."""
         chain = self.chain
         development = chain.check(self.clock())
         block = chain.head()
         accounts = dict.fromkeys([*self.names, *([self.own] if self.own else [])])
         said = {account: chain.said(account, block) for account in accounts}
         view = View(block, said, self.book.head(), development)
-        self._keep_what_agrees(view)
+        self._keep_what_is_said(view)
         return view
 
     def against(self, view: View) -> list[str]:
@@ -184,15 +183,15 @@ class Anchoring:
                 found.append(f"{name} anchored the root {other.root.hex()} at {other.size} leaves, and {ours}")
         return found
 
-    def _agrees(self, one: Said, head: Checkpoint) -> bool:
-        return one.size <= head.size and one.root == self._root(one.size)
+    def _agrees(self, one: Said, head: Checkpoint) -> bool | None:
+        """Whether the ledger has what was said; None of what it has not grown to."""
+        return one.root == self._root(one.size) if one.size <= head.size else None
 
-    def _keep_what_agrees(self, view: View) -> None:
+    def _keep_what_is_said(self, view: View) -> None:
         for sentence in self.against(view):
             self.report(sentence)
-        chosen = [view.said[account] for account in self.names]
-        fitting = [one for one in joined.from_iterable(chosen) if self._agrees(one, view.head)]
-        seen = [self._anchor(one, count, view) for one, count in agreements(fitting, self.chain.chosen.valid)]
+        said = joined.from_iterable(view.said[account] for account in self.names)
+        seen = [self._anchor(one, count, view) for one, count in agreements(said, self.chain.chosen.valid)]
         before, at = self._kept
         changed = [replace(one, depth=0) for one in seen] != [replace(one, depth=0) for one in before]
         if changed or time.monotonic() - at > KEEP_EVERY_S:
@@ -203,7 +202,8 @@ class Anchoring:
         chosen, depth = self.chain.chosen, view.block - one.block
         where = (chosen.chain, spell(chosen.contract), spell(one.transaction), one.block, depth, one.time)
         valid = count >= chosen.valid and depth >= chosen.depth
-        return Anchor(one.size, one.root, *where, view.development, count, valid)
+        agrees = self._agrees(one, view.head)
+        return Anchor(one.size, one.root, *where, view.development, count, valid, agrees)
 
     def _mourn(self, newest: Said | None) -> bool:
         """Whether an anchor of ours that was seen is gone."""

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Self, cast
 
-from eth_account.signers.local import LocalAccount
-from hexbytes import HexBytes
-from web3 import Web3
-from web3.exceptions import TransactionNotFound
-from web3.types import BlockData, FilterParams, LogReceipt, TxParams
-
 from verifier.ledger import anchor
 from verifier.ledger.anchor import AnchorError, Chosen, Event, Row, Said, spell
 from verifier.node.account import send
+from verifier.node.ether import (
+    FilterParams,
+    HexBytes,
+    LocalAccount,
+    LogReceipt,
+    TransactionNotFound,
+    TxParams,
+    Web3,
+)
 from verifier.node.rpc import TIMEOUT_S, Lied, Rpc, Unreached, ask, plain, strictly
 
 KEPT = 256
@@ -62,7 +65,7 @@ class Chain:
         """Refuse any chain but the chosen one, and any contract but ours; with `now` (Unix seconds), also one that
         stands still. Whether it is a chain that is thrown away."""
         chosen, where = self.chosen, self._where
-        found = ask(self.rpc, "eth_chainId", lambda: self.web3.eth.chain_id)
+        found = ask(self.rpc, "eth_chainId", lambda: int(self.web3.eth.chain_id))
         if found != chosen.chain:
             raise Lied(f"{where}: expected chain {chosen.chain}, as anchors.txt says, found {found}")
         if (code := self._code()) != anchor.RUNTIME:
@@ -129,8 +132,7 @@ class Chain:
 
     def _time(self, block: Any) -> int:
         """The time of a block, in Unix seconds."""
-        found: BlockData = ask(self.rpc, "eth_getBlockByNumber", lambda: self.web3.eth.get_block(block))
-        return int(found["timestamp"])
+        return ask(self.rpc, "eth_getBlockByNumber", lambda: int(self.web3.eth.get_block(block)["timestamp"]))
 
     # --- our own ---
 

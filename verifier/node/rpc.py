@@ -9,14 +9,22 @@ from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
-from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
-from web3.providers.base import JSONBaseProvider
-from web3.types import RPCEndpoint, RPCResponse
 
 from verifier.ledger.encoding import LedgerError
+from verifier.node.ether import (
+    ContractLogicError,
+    JSONBaseProvider,
+    RPCEndpoint,
+    RPCResponse,
+    Web3Exception,
+    Web3RPCError,
+)
 
 MAX_ANSWER = 1 << 20
 TIMEOUT_S = 10.0
+
+NONSENSE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What reading an answer of the wrong shape may raise, in web3 or here."""
 
 T = TypeVar("T")
 
@@ -107,7 +115,7 @@ def ask(rpc: Rpc, method: str, asked: Callable[[], T]) -> T:
         said = (refusal.rpc_response or {}).get("error", {})
         told = plain(said.get("message") if isinstance(said, dict) else said)
         raise Unreached(f"the chain at {rpc.host} refused {method}: {told}") from None
-    except (Web3Exception, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as fault:
+    except (Web3Exception, *NONSENSE) as fault:
         raise Lied(f"the chain at {rpc.host} was asked {method}: its answer has no sense ({plain(fault)})") from None
 
 
@@ -117,3 +125,5 @@ def strictly(rpc: Rpc, read: Callable[[], T]) -> T:
         return read()
     except LedgerError as fault:
         raise Lied(f"the chain at {rpc.host}: {fault}") from None
+    except NONSENSE as fault:
+        raise Lied(f"the chain at {rpc.host}: an answer has no sense ({plain(repr(fault))})") from None

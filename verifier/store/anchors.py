@@ -11,15 +11,17 @@ import redis
 
 from verifier.store import layout
 
-KEPT = 32
-"""The newest: they are written again as the chain grows."""
+KEPT, ODD = 32, 8
+"""How many are kept, the newest, for they are written again as the chain grows; and how many of them may be of those
+that do not agree with this ledger: an account that says what it likes crowds nothing else out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
     """The ledger's `root` at `size`, as `contract` on the chain of that id (EIP-155) has it: since `transaction` in
     `block`, at that block's `time` (Unix seconds), under `depth` more blocks when last seen. `accounts` agree; `valid`
-    is whether they are enough, and it lies deep enough. `development`: the chain is one that is thrown away."""
+    is whether they are enough, and it lies deep enough. `development`: the chain is one that is thrown away. `agrees`:
+    whether this ledger had that root there when last looked; False is two histories, None that it is not so large."""
 
     size: int
     root: bytes
@@ -32,6 +34,7 @@ class Anchor:
     development: bool
     accounts: int = 1
     valid: bool = True
+    agrees: bool | None = True
 
 
 def anchors(client: redis.Redis) -> list[Anchor]:
@@ -46,10 +49,13 @@ def anchors(client: redis.Redis) -> list[Anchor]:
 
 def keep(client: redis.Redis, seen: list[Anchor]) -> None:
     """Keep what is seen now, instead of what was: after a reorganisation of the chain, less."""
-    newest = sorted(seen, key=lambda one: (one.size, one.block), reverse=True)[:KEPT]
+    first = sorted(seen, key=lambda one: (one.size, one.block), reverse=True)
+    odd = [one for one in first if not one.agrees][:ODD]
+    fitting = [one for one in first if one.agrees][: KEPT - len(odd)]
+    newest = sorted([*odd, *fitting], key=first.index)
     client.set(layout.ANCHORS, msgspec.msgpack.encode(newest))
 
 
 def newest(seen: list[Anchor], size: int) -> Anchor | None:
-    """The newest valid one of a ledger of at most `size` leaves: what can be reported beside that ledger."""
-    return next((one for one in seen if one.valid and one.size <= size), None)
+    """The newest valid one that agrees with a ledger of `size` leaves: what can be reported beside that ledger."""
+    return next((one for one in seen if one.valid and one.agrees and one.size <= size), None)
