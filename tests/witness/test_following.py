@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
@@ -429,3 +429,32 @@ def test_a_round_that_fails_for_an_unknown_reason_is_not_the_last(
         assert "AttributeError" in standing(running).fault
         assert turn(running)
         assert standing(running).fault == ""
+
+
+def test_what_is_not_shown_is_asked_for_in_turn(
+    demo_house: House, log_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few at a time, and none for ever before the others: a log may show some later, and some never."""
+    monkeypatch.setattr("verifier.witness.follower.RETRY_S", 0)
+    monkeypatch.setattr("verifier.witness.follower.RETRY_LEAVES", 3)
+    with following(demo_house, tmp_path / "w1", log_url):
+        pass
+    with following(demo_house, tmp_path / "w1", log_url, demo_house.key(HALLES)) as running:  # it may read a few
+        hidden = [get(running, "readyz").json()["withheld"]]
+        asked: list[str] = []
+        assert running.follower is not None
+        real = running.follower.source.get_all
+
+        def listening(paths: Sequence[str], limit: int) -> Any:
+            asked.extend(paths)
+            return real(paths, limit)
+
+        monkeypatch.setattr(running.follower.source, "get_all", listening)
+        for _ in range(hidden[0] // 3 + 2):
+            assert turn(running)
+            hidden.append(get(running, "readyz").json()["withheld"])
+        assert hidden == sorted(hidden, reverse=True)
+        kept = {path.name for path in (running.follower.mirror.folder / "entries").iterdir()}
+        left = {one.id.hex() for one in demo_house.leaves()} - kept
+        assert len(left) == hidden[-1] > 3
+        assert left <= {path.removeprefix("entries/") for path in asked}

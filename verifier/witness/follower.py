@@ -14,9 +14,10 @@ A log that shows less than it did is compared with the mirror, and told; a log t
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from verifier.ledger import checkpoint as notes
@@ -40,7 +41,7 @@ from verifier.witness.state import Last, StateLost
 
 told = logging.getLogger("probatum.witness")
 FRESH_S = 60  # an unchanged tree is cosigned anew so often, where the log does not ask
-RETRY_ROUNDS, RETRY_LEAVES = 60, 256  # what was not shown is asked for again, now and then
+RETRY_S, RETRY_LEAVES = 60.0, 256  # what was not shown is asked for again so often, so many at a time
 LONGEST_PAUSE_S = 30.0
 
 
@@ -65,7 +66,6 @@ class Standing:
     shown: int = 0
     fault: str = ""
     rounds: int = 0
-    retried: int = field(default=-RETRY_ROUNDS)
 
 
 class Follower:
@@ -79,6 +79,7 @@ class Follower:
         self.source, self.cosigner, self.mirror, self.index, self.members = source, cosigner, mirror, index, members
         self.standing, self._genesis, self._entitled = Standing(), genesis, entitled
         self._log, self._stop = Policy(cosigner.log), threading.Event()
+        self._retry_at, self._retried = 0.0, -1
 
     def run(self, every_s: float) -> None:
         """Rounds, `every_s` apart and further while the log is away, until `stop`."""
@@ -219,11 +220,12 @@ class Follower:
             raise Stopped
 
     def _retry(self) -> None:
-        """Ask again for what was not shown, or is lacking."""
-        if not self._entitled or self.standing.rounds - self.standing.retried < RETRY_ROUNDS:
+        """Ask again for what was not shown, from where the last asking ended, and for what is lacking."""
+        if not self._entitled or time.monotonic() < self._retry_at:
             return
-        self.standing.retried = self.standing.rounds
-        withheld = self.index.withheld(RETRY_LEAVES)
+        self._retry_at = time.monotonic() + RETRY_S
+        withheld = self.index.withheld(self._retried, RETRY_LEAVES)
+        self._retried = withheld[-1][0] if len(withheld) == RETRY_LEAVES else -1
         raws = list(copying.ask(self.source, [one for _, one in withheld]))
         got = [(index, one, raw) for (index, one), raw in zip(withheld, raws, strict=True) if raw is not None]
         self.mirror.keep({f"entries/{one.hex()}": raw for _, one, raw in got})

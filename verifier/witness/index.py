@@ -73,9 +73,10 @@ class Index:
         found = self._ask("SELECT leaf FROM leaves WHERE id = ?", one)
         return int(found[0][0]) if found else None
 
-    def withheld(self, limit: int) -> list[tuple[int, bytes]]:
-        """The first leaves whose statements were not shown."""
-        return self._ask("SELECT leaf, id FROM leaves WHERE kind IS NULL ORDER BY leaf LIMIT ?", limit)
+    def withheld(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """The first leaves after leaf `after` whose statements were not shown."""
+        query = "SELECT leaf, id FROM leaves WHERE kind IS NULL AND leaf > ? ORDER BY leaf LIMIT ?"
+        return self._ask(query, after, limit)
 
     def lacking(self, limit: int) -> list[tuple[int, bytes]]:
         """The first leaves of which deposits are lacking."""
