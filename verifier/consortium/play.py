@@ -141,6 +141,41 @@ def burnt(stage: Stage, tell: Report) -> None:
     tell("the node signs on, and a good pack is genuine as before")
 
 
+def on_a_chain(stage: Stage, tell: Report) -> None:
+    """Only the chain remembers: every witness is gone, and the whole machine is set back."""
+    if stage.chain is None:
+        tell("there is no chain here: `make chain` brings one for development")
+        return
+    stage.until("the checkpoint stands on the chain", lambda: _on_chain(stage))
+    tell("the root stands on a chain of this machine, which lasts no longer than it and is called an anchor nowhere")
+    stage.stop_node()
+    older, newer = stage.data / "before", stage.data / "after"
+    stage.copy_store().rename(older)
+    stage.start_store()
+    stage.start_node()
+    expect("a statement after the copy was made", stage.register()["status"], "registered")
+    stage.until("that stands on the chain too", lambda: _on_chain(stage))
+    newest = stage.head()
+    stage.stop_node()
+    stage.copy_store().rename(newer)
+    for name in WITNESSES:
+        stage.kill(stage.witnesses[name])
+    stage.put_back(older, "redis", "node")
+    stage.start_store()
+    stage.asking.start()
+    words = stage.ended(stage.asking)
+    expect("the sentence", "the chain knows" in words, True)
+    tell(f"all witnesses are killed, and the whole machine is set back to an older copy. The node: «{words}»")
+    stage.stop_node()
+    for name in WITNESSES:
+        stage.start_witness(name)
+    stage.put_back(newer, "redis", "node")
+    stage.start_store()
+    stage.start_node()
+    expect("the ledger, restored", stage.head(), newest)
+    tell("the newest copy is put back, and the witnesses are: the node goes on where it was")
+
+
 def one_history(stage: Stage, tell: Report) -> None:
     """Whatever anybody was shown, it was one history."""
     client = connect(stage.store.url)
@@ -164,6 +199,7 @@ SCENES: Sequence[Scene] = (
     Scene("No quorum", no_quorum),
     Scene("Rolled back", rolled_back),
     Scene("Burnt", burnt),
+    Scene("On a chain", on_a_chain),
     Scene("One history", one_history),
 )
 
@@ -180,6 +216,12 @@ def expect(what: str, found: object, expected: object) -> None:
     """Raise Unlike unless it is what the story says."""
     if found != expected:
         raise Unlike(f"{what}: expected {expected}, found {found}")
+
+
+def _on_chain(stage: Stage) -> bool:
+    """Whether all of the ledger stands on the chain, as a verdict reports it beside itself."""
+    told = stage.scan().get("ledger") or {}
+    return bool((told.get("development_chain") or {}).get("size") == told.get("size") == stage.head().size)
 
 
 def _fault(stage: Stage, name: str) -> str:

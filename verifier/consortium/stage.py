@@ -25,6 +25,7 @@ from verifier.ledger import checkpoint as notes
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.policy import parse as parse_policy
 from verifier.node import keyfile
+from verifier.node.local_chain import LocalChain, find_anvil
 from verifier.process import Process
 from verifier.settings import ROOT, Settings
 from verifier.statements.envelope import sign
@@ -32,6 +33,7 @@ from verifier.statements.product import Product
 from verifier.store.embedded import EmbeddedRedis
 
 BOUND_S = 60.0
+BLOCK_S = 1
 TICK_S = 0.05
 MAKER, GTIN = demo.AUBRAC, demo.gtin(demo.PRODUCTS[0][0])
 
@@ -53,12 +55,17 @@ class Stage:
         self.policy = consortium.policy(policy.log, self.data, self.ports)
         (self.data / "policy.txt").write_text(str(self.policy), "utf-8")
         self.store = EmbeddedRedis(self.data)
-        self.settings = replace(settings, redis_url=self.store.url, limits="off")
-        self.url = self.settings.base_url
         self._told = self.data / "logs"
         self._told.mkdir()
+        self.settings = replace(settings, redis_url=self.store.url, limits="off", chain="off")
+        self.url = self.settings.base_url
+        program = find_anvil()
+        self.chain = LocalChain(program, self._told / "chain.log", BLOCK_S) if program else None
         self.witnesses = {name: self._honest(name) for name in self.ports}
         self.node = self._process("node", "-m", "verifier", "node")
+        asking = replace(self.settings, chain=self.chain.url if self.chain else "off", anchor_every=1)
+        self.asking = self._process("asking", "-m", "verifier", "node", settings=asking)  # the node, told of the chain
+        self.anchor = self._process("anchor", "-m", "verifier", "anchor", "--watch", "--develop", settings=asking)
         self.web = serve.web(self.settings)
         self.seen: list[bytes] = []  # every note that anybody was shown
         self._made = 0
@@ -68,6 +75,10 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         self.web.stop()
+        self.anchor.stop()
+        if self.chain is not None:
+            self.chain.stop()
+        self.asking.stop()
         self.node.stop()
         self.store.stop()
         for witness in self.witnesses.values():
@@ -83,6 +94,10 @@ class Stage:
         self.start_node()
         self.web.start()
         self.until("the web answers", lambda: serve.web_ready(self.settings))
+        if self.chain is not None:
+            self.chain.start()
+            self.until("the chain answers", self.chain.ready)
+            self.anchor.start()
 
     def start_store(self) -> None:
         """Redis, until it answers."""
@@ -226,8 +241,8 @@ class Stage:
         follows = "--log", self.url, "--as", str(self.data / "keys" / f"{name}.key")
         return self._process(name, "-m", "verifier", *words, *follows)
 
-    def _process(self, name: str, *words: str) -> Process:
-        env = serve.environment(self.settings)
+    def _process(self, name: str, *words: str, settings: Settings | None = None) -> Process:
+        env = serve.environment(settings or self.settings)
         return Process(name, [sys.executable, *words], cwd=ROOT, env=env, output=self._told / f"{name}.log")
 
 
