@@ -34,8 +34,9 @@ test: $(TESTS) redis browser chain vyper ## set up and test everything; PROBATUM
 
 chain: $(ANVIL) ## set up a chain for development (43 MB): what `make run` then anchors on, and tests need
 
-soak: $(TESTS) redis ## test at length what `make test` takes a slice of
-	@exec $(PY) -m pytest -m soak
+soak: $(TESTS) redis ## test at length what `make test` takes a slice of; 10,000 crashes, told in docs/soak.md
+	@$(PY) -m pytest -m soak
+	@PYTHONPATH=tests exec $(PY) -m soak $(SOAK)
 
 lint: $(TESTS) ## ruff and mypy --strict
 	@$(PY) -m ruff check .

@@ -4,10 +4,10 @@ or contradicted. Tests cut at every request; the soak cuts thousands of times on
 from dataclasses import dataclass
 
 import redis
+from reckoning import Reckoning, reckon
 from registry import NEVER, Registry, Sabotage, Watcher, cut
 from witnessed import Witnesses
 
-from verifier.ledger import tiles
 from verifier.node import boot, highwater
 from verifier.statements.envelope import read
 from verifier.store.log import LogStore
@@ -79,28 +79,21 @@ class Cutter:
         statuses = self._register([other, *news])[1:]
         assert {*statuses} == {"registered" if left_is == "nothing" else "known"}, (left_is, statuses)
         assert published[0] is None or all(index is not None and index < before for index in published)
-        self.check()
+        self._check()
         return Cut(sabotage.struck, failed, left_is)
 
-    def check(self) -> int:
-        """The ledger is whole, holds what was acknowledged, and contradicts nothing that was seen; its size."""
-        registry = self.registry
-        size = boot.verify(registry.client, registry.policy, highwater.read(registry.mark))
-        ids = registry.ids(size)
-        assert len(set(ids)) == size, "a statement is a leaf twice"
-        assert all(ids[index] == one for one, index in self.acknowledged.items()), "acknowledged, and not there"
-        self.watcher.look()
-        self.watcher.check()
-        log = LogStore(registry.client)
-        for one in self.witnesses.all if self.witnesses else ():
-            head = one.head
-            assert head.size <= size, "a witness cosigned what was never published"
-            assert not head.size or head.root == tiles.root(head.size, log.tile), "a witness cosigned another tree"
-        return size
+    def reckon(self) -> Reckoning:
+        """The whole ledger, and everything that was ever seen of it."""
+        heads = [one.head for one in self.witnesses.all] if self.witnesses else []
+        assert len(set(self.registry.replayed(self._check().size))) == 1, "the projection is not what the ledger says"
+        return reckon(self.registry, self.acknowledged, [*self.watcher.seen.values(), *heads])
 
-    def replay(self) -> None:
-        """The projection is what the ledger says, bit for bit."""
-        assert len(set(self.registry.replayed(self.check()))) == 1
+    def _check(self) -> Reckoning:
+        """The ledger is whole, and holds what was acknowledged; boot holds what was published against it."""
+        self.watcher.look()
+        found = reckon(self.registry, self.acknowledged)
+        assert found.sound, found
+        return found
 
     def _register(self, raws: list[bytes]) -> list[str]:
         sequencer = self.registry.sequencer()

@@ -117,6 +117,9 @@ class Registry:
         Vault.open(data / "vault").put("batch", statement.id.hex(), secret)
         return statement.raw
 
+    def lot_named(self, batch: str) -> Lot:
+        return Lot(GTIN, batch, "301231", ("FR",))
+
     def pack(self, number: int, lot: Lot | None = None) -> Identity:
         return identity_of(lot or self.lot, self.names[number].decode())
 

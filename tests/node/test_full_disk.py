@@ -30,7 +30,7 @@ def test_redis_without_room(town: Town) -> None:
     town.until_acknowledged(5)
     node = town.node.pid
     for _ in range(3):
-        with no_room(redis_of(town)):
+        with no_room(town.redis_pid):
             until(lambda: not town.server.alive(), "Redis ends")
         known = len(town.acknowledged)
         town.server.start()
@@ -126,12 +126,6 @@ def deposit(house: House, data: bytes) -> Any:
     path, key = f"/deposits/{sha256(data).hexdigest()}", house.key(MAKER)
     headers = signed_request.sign("PUT", house.client.base + path, None, key.seed, key.kid)
     return house.http.put(path, data=data, headers=headers, base_url=house.client.base)
-
-
-def redis_of(town: Town) -> int:
-    process = town.server._process
-    assert process is not None
-    return process.pid or 0
 
 
 def finish(town: Town) -> None:
