@@ -4,8 +4,9 @@
 
     { "about": text,
       "evidences": { name: base64 of an evidence file, or of bytes that are none },
-      "rows": [ { "name", "question": {"digital_link", "viewer", "reads"}, "evidence": name or null,
-                  "trust": trust.json's object, "now": Unix seconds,
+      "trust": { name: trust.json's object },
+      "rows": [ { "name", "question": {"digital_link", "viewer", "reads"}, "evidence": name or null, "trust": name,
+                  "now": Unix seconds,
                   "expect": {"outcome", "reasons", "answers", "as_of"} } ] }
 
 A question also has "member" and "bought" where they are said, and `expect` the "values" that fill a sentence's blanks,
@@ -365,10 +366,12 @@ def _respelt(text: str) -> str:
 def vectors(rows: list[Row]) -> dict[str, Any]:
     """The document."""
     blobs: dict[bytes, str] = {}
+    believed: dict[Trust, str] = {}
     out = []
     for row in rows:
         if row.data is not None:
             blobs.setdefault(row.data, row.name)
+        believed.setdefault(row.trust, row.name)
         found = expected(row)
         out.append(
             {
@@ -376,7 +379,7 @@ def vectors(rows: list[Row]) -> dict[str, Any]:
                 "question": {"digital_link": row.identity.signed_link(), "viewer": row.viewer, "reads": row.reads}
                 | {name: said for name in ("member", "bought") if (said := getattr(row, name)) is not None},
                 "evidence": None if row.data is None else blobs[row.data],
-                "trust": json.loads(trusts.encode(row.trust)),
+                "trust": believed[row.trust],
                 "now": row.now,
                 "expect": {
                     "outcome": found.outcome,
@@ -388,7 +391,8 @@ def vectors(rows: list[Row]) -> dict[str, Any]:
             }
         )
     evidences = {name: b64encode(data).decode() for data, name in blobs.items()}
-    return {"about": ABOUT, "evidences": evidences, "rows": out}
+    trust = {name: json.loads(trusts.encode(one)) for one, name in believed.items()}
+    return {"about": ABOUT, "evidences": evidences, "trust": trust, "rows": out}
 
 
 def main() -> None:
