@@ -104,6 +104,7 @@ LIES: dict[str, tuple[Lie, str]] = {
     "no contract": (instead("eth_getCode", "0x"), "expected the anchor contract at 0x[0-9a-f]{40}, found no code"),
     "a larger size than it logs": (instead("eth_call", f"0x{word(99)}{ROOT}{word(2)}"), "changed while it was read"),
     "a block that holds no anchor": (instead("eth_call", f"0x{word(9)}{ROOT}{word(1)}"), "changed while it was read"),
+    "an anchor in no block": (instead("eth_call", f"0x{word(9)}{ROOT}{word(0)}"), "changed while it was read"),
     "a row cut short": (instead("eth_call", "0x" + word(1)), "row: expected 96 bytes, found 32"),
     "a size beyond any ledger": (instead("eth_call", f"0x{'f' * 64}{ROOT}{word(1)}"), "size: expected at most"),
     "an event of another account": (

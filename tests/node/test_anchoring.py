@@ -14,6 +14,7 @@ from verifier.node.account import Poor
 from verifier.node.anchoring import Stored
 from verifier.node.ethereum import Chain
 from verifier.node.local_chain import LocalChain
+from verifier.node.rpc import Unreached
 from verifier.store.anchors import anchors, keep
 from verifier.store.log import LogStore
 
@@ -163,6 +164,26 @@ def test_after_a_reorganisation_that_swept_all_of_it_away_it_anchors_again(
     alone.anchoring.round()
     assert alone.size == 5
     assert "is gone; anchoring again" in alone.told[1]
+
+
+def test_a_reorganisation_deeper_than_anything_thought_to_stay_is_got_over(
+    alone: Anchorer, local_chain: LocalChain
+) -> None:
+    alone.anchoring.round()
+    local_chain.call("anvil_mine", hex(DEPTH))
+    alone.anchoring.round()
+    block = alone.kept[0].block
+    assert (raw(alone.account), block) in alone.chain._deep
+    local_chain.call("anvil_reorg", DEPTH + 1, [])
+    local_chain.call("anvil_rollback", DEPTH + 1)
+    alone.book.size = 7
+    alone.chain.tell(alone.account, 7, alone.book.root(7))  # in a block of the same number
+    assert alone.chain.head() == block
+    local_chain.call("anvil_mine", hex(DEPTH))
+    with pytest.raises(Unreached, match="changed while it was read"):
+        alone.anchoring.round()
+    alone.anchoring.round()
+    assert [(one.size, one.block) for one in alone.kept] == [(7, block)]
 
 
 def test_what_waits_is_not_sent_twice_and_then_for_more(alone: Anchorer, local_chain: LocalChain) -> None:

@@ -174,6 +174,8 @@ def _once(settings: Settings, book: Book, wait: bool, patience: int) -> None:
     url, chosen = _needed(settings)
     account = load_account(settings.account_key)
     deadline, wanted = time.monotonic() + patience, book.head().size
+    if wanted == 0:
+        raise ChainError("nothing is published yet: expected a checkpoint of at least one leaf")
     with Chain(url, chosen) as chain:
         anchoring = Anchoring(chain, book, account, settings.anchor_every, _now, say)
         while True:

@@ -105,9 +105,13 @@ class Chain:
             if head - number >= self.chosen.depth:
                 self._deep[account, number] = block
             number = block.previous
-        if any(newer.size <= older.size for newer, older in pairwise(found)):
+        whole = not row or [(one.size, one.root) for one in found[:1]] == [(row.size, row.root)]
+        grows = all(newer.size > older.size for newer, older in pairwise(found))
+        if not (whole and grows):
+            self._deep.clear()  # it was deeper than anything that was thought to stay
+        if not grows:
             raise Lied(f"{self._where}: expected sizes that only grow, found {[one.size for one in found][:9]}")
-        if row and (found[0].size, found[0].root) != (row.size, row.root):
+        if not whole:
             raise Unreached(f"{self._where} changed while it was read")
         return found[:KEPT]
 
