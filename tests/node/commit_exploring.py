@@ -56,6 +56,11 @@ def honest_witness(state: State, _: Rules) -> bool:
     )
 
 
+def published_stands(state: State, _: Rules) -> bool:
+    """Nothing is proposed that contradicts what was published, by whatever store."""
+    return all(agree(tree, state.pending) for tree in state.published)
+
+
 def no_false_alarm(state: State, _: Rules) -> bool:
     """Nobody says that the store was rolled back where it was not."""
     return state.rolled_back or not in_phase(state, "refused")
@@ -89,13 +94,13 @@ class Found:
 class Explorer:
     """The states met so far, each with the step that led there first, and everything that leads there."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, start: State) -> None:
         self.rules, self.found = rules, Found()
-        self.index: dict[State, int] = {State(): 0}
+        self.index: dict[State, int] = {start: 0}
         self.came: list[tuple[int, str]] = [(0, "")]
         self.before: list[list[int]] = [[]]
         self.ends: list[int] = []
-        self.queue = deque([State()])
+        self.queue = deque([start])
 
     def explore(self, invariants: Sequence[Invariant]) -> bool:
         """Visit every state; False at the first where an invariant is broken."""
@@ -144,10 +149,12 @@ class Explorer:
         return next((number for number in range(len(self.came)) if number not in leads), None)
 
 
-def explore(rules: Rules, invariants: Sequence[Invariant] = INVARIANTS, progress: bool = True) -> Found:
+def explore(
+    rules: Rules, invariants: Sequence[Invariant] = INVARIANTS, progress: bool = True, start: State | None = None
+) -> Found:
     """Visit every state that the rules allow, up to the first broken invariant; with `progress`, also ask of each
     whether the end can be reached from it."""
-    explorer = Explorer(rules)
+    explorer = Explorer(rules, start or State())
     if explorer.explore(invariants) and progress and (stuck := explorer.stuck()) is not None:
         explorer.blame("progress", stuck)
     explorer.found.states = len(explorer.came)

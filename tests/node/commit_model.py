@@ -40,12 +40,13 @@ class Sequencer(NamedTuple):
 
 class Witness(NamedTuple):
     """`disk` outlives a crash, `memory` is what it decides by, `checked` is decided and not yet written. `signed` are
-    the cosignatures that it let out, in order."""
+    the cosignatures that it let out, in order; `fresh` the places where it has cosigned their head anew."""
 
     disk: Tree = ()
     memory: Tree = ()
     checked: Tree = ()
     signed: tuple[Tree, ...] = ()
+    fresh: tuple[bool, bool] = (False, False)
     dead: bool = False
 
 
@@ -64,6 +65,16 @@ class State(NamedTuple):
     rolled_back: bool = False
 
 
+FIRST = ("a0",)
+PUBLISHED = State(
+    checkpoint=FIRST,
+    witnesses=(Witness(FIRST, FIRST, (), (FIRST,)),) * WITNESSES,
+    asked=(FIRST,),
+    published=(FIRST,),
+)
+"""Where a first tree stands already."""
+
+
 @dataclass(frozen=True)
 class Rules:
     """The protocol's, each of which a variant may break, and what the world may do. `quorum` of the witnesses must
@@ -78,6 +89,7 @@ class Rules:
     fences: bool = True
     compares: bool = True
     tells_after: bool = True
+    asks_first: bool = True
     accuses_last: bool = True
     persists_first: bool = True
     locks: bool = True
@@ -104,21 +116,20 @@ def read_head(state: State, _: Rules) -> Iterator[Step]:
 
 def read_pending(state: State, _: Rules) -> Iterator[Step]:
     for place in in_phase(state, "read"):
-        yield f"{place} reads PENDING", at(state, place, phase="comparing", proposal=state.pending)
+        yield f"{place} reads PENDING", at(state, place, phase="begun", proposal=state.pending)
 
 
-def compare(state: State, rules: Rules) -> Iterator[Step]:
-    """With the witnesses that answer, be it none. One that cosigned what this store does not know saw it before it was
-    rolled back, unless it is only the lease that is lost. Then what was proposed and not published is proposed again,
-    exactly that."""
-    for place in in_phase(state, "comparing"):
+def begin(state: State, rules: Rules) -> Iterator[Step]:
+    """What was proposed and not published is proposed again, exactly that; else the head, before anything new: a store
+    that was rolled back is disowned there."""
+    for place in in_phase(state, "begun"):
         ours = state.sequencers[place]
-        if any(beyond(witness, ours.head, ours.proposal) for witness in state.witnesses if not witness.dead):
-            yield f"{place} suspects the store", at(state, place, phase="suspecting")
         if ours.proposal and rules.resumes_pending:
             yield f"{place} proposes PENDING again", at(state, place, phase="asking")
+        elif ours.head and rules.quorum and rules.asks_first:
+            yield f"{place} has its head cosigned first", at(state, place, phase="asking", proposal=ours.head)
         else:
-            yield f"{place} finds nothing to go on with", at(state, place, phase="idle", proposal=())
+            yield f"{place} begins", at(state, place, phase="idle", proposal=())
 
 
 def propose(state: State, rules: Rules) -> Iterator[Step]:
@@ -140,12 +151,23 @@ def refresh(state: State, rules: Rules) -> Iterator[Step]:
             yield f"{place} asks anew", at(state, place, phase="asking", proposal=head)
 
 
+def hear_anew(state: State, rules: Rules) -> Iterator[Step]:
+    """Of an unchanged head only an answer to this very question counts: its time is of now (node/cosigners)."""
+    for place in in_phase(state, "asking"):
+        head = state.sequencers[place].head
+        for number, witness in living(state) if state.sequencers[place].proposal == head else ():
+            if decide(witness.memory, len(head), head) == 200 and not witness.fresh[place]:
+                yield f"{place} hears anew", with_witness(state, number, heard(witness, place, True))
+
+
 def publish(state: State, rules: Rules) -> Iterator[Step]:
     """5: one script, guarded by lease, head and proposal: the checkpoint, and PENDING removed. A cosignature that was
     let out may have arrived by now; that it was heard need not be remembered, for it may be heard again."""
     for place in in_phase(state, "asking"):
-        if cosigners(state, state.sequencers[place].proposal) >= rules.quorum:
-            yield written(state, place, state.sequencers[place].proposal, rules)
+        ours = state.sequencers[place]
+        anew = sum(witness.fresh[place] for witness in state.witnesses)
+        if (anew if ours.proposal == ours.head else cosigners(state, ours.proposal)) >= rules.quorum:
+            yield written(state, place, ours.proposal, rules)
 
 
 def publish_alone(state: State, rules: Rules) -> Iterator[Step]:
@@ -160,7 +182,7 @@ def disown(state: State, rules: Rules) -> Iterator[Step]:
     for place in in_phase(state, "asking"):
         others = [witness for witness in state.witnesses if beyond(witness, state.sequencers[place].proposal)]
         if WITNESSES - len(others) < rules.quorum:
-            yield f"{place} is disowned", at(state, place, phase="suspecting")
+            yield f"{place} is disowned", at(deaf(state, place), place, phase="suspecting")
 
 
 def accuse(state: State, rules: Rules) -> Iterator[Step]:
@@ -247,16 +269,17 @@ def lie(state: State, rules: Rules) -> Iterator[Step]:
 
 
 def roll_back(state: State, rules: Rules) -> Iterator[Step]:
-    """Somebody puts an older copy of the store in its place, once."""
+    """Somebody puts an older copy of the store in its place, once, and of all that this machine remembers. (One that is
+    empty is told by the mark, node/highwater.)"""
     if rules.copied and not state.rolled_back:
-        for tree in ((), *state.published):
+        for tree in state.published:
             if len(tree) < len(state.checkpoint) or state.pending:
                 older = state._replace(holder=NOBODY, checkpoint=tree, pending=(), rolled_back=True)
                 yield f"the store is rolled back to {said(tree)}", older
 
 
 HONEST: tuple[Action, ...] = (
-    *(take_lease, read_head, read_pending, compare, propose, refresh, publish, publish_alone, disown, accuse),
+    *(take_lease, read_head, read_pending, begin, propose, refresh, hear_anew, publish, publish_alone, disown, accuse),
     *(answer, answer_known, crash, cosign, write_late, witness_crash, die, roll_back),
 )
 LYING: tuple[Action, ...] = (lie, cosign, write_late, witness_crash)
@@ -288,7 +311,9 @@ def written(state: State, place: int, tree: Tree, rules: Rules) -> Step:
         return f"{place} may not publish", fallen(state, place)
     pending = () if rules.removes_pending else state.pending
     after = state._replace(checkpoint=tree, pending=pending, published=joined(state.published, tree))
-    return f"{place} publishes {said(tree)}", at(after, place, phase="publishing", head=tree)
+    anew = tree == state.sequencers[place].head
+    ours = {"phase": "idle", "proposal": ()} if anew else {"phase": "publishing", "head": tree}
+    return f"{place} publishes {said(tree)}", at(deaf(after, place), place, **ours)
 
 
 def cosigned(state: State, number: int, witness: Witness, tree: Tree) -> Step:
@@ -327,7 +352,18 @@ def at(state: State, place: int, **changed: object) -> State:
 
 def fallen(state: State, place: int) -> State:
     """Gone, with everything that it knew."""
-    return at(state, place, phase="down", head=(), proposal=())
+    return at(deaf(state, place), place, phase="down", head=(), proposal=())
+
+
+def deaf(state: State, place: int) -> State:
+    """Nothing that was heard anew counts any longer."""
+    if not any(witness.fresh[place] for witness in state.witnesses):
+        return state
+    return state._replace(witnesses=tuple(sorted(heard(witness, place, False) for witness in state.witnesses)))
+
+
+def heard(witness: Witness, place: int, fresh: bool) -> Witness:
+    return witness._replace(fresh=(fresh, witness.fresh[1]) if place == 0 else (witness.fresh[0], fresh))
 
 
 def with_witness(state: State, number: int, witness: Witness) -> State:
