@@ -8,7 +8,6 @@ from reckoning import Reckoning, reckon
 from registry import NEVER, Registry, Sabotage, Watcher, cut
 from witnessed import Witnesses
 
-from verifier.node import boot, highwater
 from verifier.statements.envelope import read
 from verifier.store.log import LogStore
 
@@ -55,8 +54,8 @@ class Cutter:
             self.witnesses.__exit__()
 
     def cut(self, news: list[bytes], left: int, way: str, other: bytes) -> Cut:
-        """Let `left` requests of the commit of `news` pass, then fail as `way` says; let another go on, with another
-        statement before them; check all."""
+        """Let `left` requests of the commit of `news` pass, then fail as `way` says; check all that is left, and let
+        another go on, with another statement before them."""
         registry, failed = self.registry, False
         sabotage = Sabotage(self.url, self._refuse if way == "refused" else cut)
         sequencer = registry.sequencer(sabotage.client)
@@ -71,15 +70,13 @@ class Cutter:
             sabotage.client.close()
             if way == "refused":
                 registry.client.config_set("min-replicas-to-write", 0)
-        self.watcher.look()
-        before = boot.verify(registry.client, registry.policy, highwater.read(registry.mark))
+        before = self._check().size
         published = LogStore(registry.client).indexes([read(raw).id for raw in news])
         assert len({index is None for index in published}) == 1, "a commit was published in part"
         left_is = "leaves" if published[0] is not None else "a proposal" if registry.proposed else "nothing"
         statuses = self._register([other, *news])[1:]
         assert {*statuses} == {"registered" if left_is == "nothing" else "known"}, (left_is, statuses)
         assert published[0] is None or all(index is not None and index < before for index in published)
-        self._check()
         return Cut(sabotage.struck, failed, left_is)
 
     def reckon(self) -> Reckoning:

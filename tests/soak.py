@@ -33,7 +33,7 @@ from verifier.settings import ROOT
 from verifier.store.embedded import EmbeddedRedis
 from verifier.store.redis import connect
 
-KILLS, INJECTED = 50, 250
+KILLS, INJECTED = 50, 100
 """Of one round."""
 WITNESSES, SENDERS = 3, 4
 KEPT, REPORT = ROOT / "var" / "soak.json", ROOT / "docs" / "soak.md"
