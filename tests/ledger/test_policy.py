@@ -216,6 +216,7 @@ def test_quorum_none_is_always_met_and_has_no_time() -> None:
     none = Policy(LOG, None, WITNESSES)
     assert none.satisfied(())
     assert none.quorum_time({"w1": 5}) is None
+    assert none.confirmed_since({"w1": 5}) is None
     assert none.overlap() == 0
     none.require_overlap()
 
@@ -302,6 +303,7 @@ def test_against_every_set_of_witnesses(one: Policy, times: list[int]) -> None:
     assert one.overlap() == min(len(a & b) for a in quorums for b in quorums)
     at = dict(zip(names, times, strict=True))
     assert one.quorum_time(at) == min(max(at[name] for name in some) for some in quorums)
+    assert one.confirmed_since(at) == max(min(at[name] for name in some) for some in quorums)
 
 
 @given(st.text("log quorumnegpwits\n\t#1" + str(LOG), max_size=60).map(lambda text: text + "\n") | st.text(max_size=60))

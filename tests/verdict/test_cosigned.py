@@ -23,7 +23,7 @@ EXPECTED = {
     "one-of-another-tree": (REFUSED, None),
     "at-its-age": (GENUINE, 2),
     "past-its-age": (UNREACHED, 2),
-    "one-fresh-and-one-old": (GENUINE, 2),
+    "one-fresh-and-one-old": (UNREACHED, 2),
     "one-old-of-three": (GENUINE, 3),
 }
 """The reasons, and how many witnesses are counted; None where the checkpoint is not believed."""

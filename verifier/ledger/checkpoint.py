@@ -110,3 +110,8 @@ def quorum_time(signed: bytes, policy: Policy) -> int | None:
     """When the policy's quorum had cosigned (POSIX seconds, by the witnesses' clocks); None without a quorum, or where
     the policy asks for none. Raises NoteError."""
     return policy.quorum_time({one.name: one.time for one in cosigned(signed, policy)})
+
+
+def confirmed_since(signed: bytes, policy: Policy) -> int | None:
+    """The latest moment since which a quorum of the policy's has cosigned; else as `quorum_time`."""
+    return policy.confirmed_since({one.name: one.time for one in cosigned(signed, policy)})

@@ -128,6 +128,12 @@ class Policy:
 
         return self._fold(known, kth)
 
+    def confirmed_since(self, times: Mapping[str, int]) -> int | None:
+        """The latest moment since which a quorum has cosigned; else as `quorum_time`. How fresh a tree is: by that
+        other time one liar who signs today would make fresh what the rest of a quorum last saw a year ago."""
+        latest = self.quorum_time({name: -time for name, time in times.items()})
+        return None if latest is None else -latest
+
     def overlap(self) -> int:
         """The fewest witnesses that any two quorums share: as many must lie for two histories to be believed. 0 where
         two quorums need not meet, and with quorum none. A log that witnesses itself counts for nothing.

@@ -57,7 +57,7 @@ class Cosigning:
     def anew(self, published: bytes, head: Callable[[], Proposal]) -> bytes | None:
         """The published note with fresher cosignatures or more of them, where it is time for that and they are there;
         waits for nobody. `head` is its proposal. Raises as `cosign`."""
-        age = self._now() - (notes.quorum_time(published, self._policy) or 0)
+        age = self._now() - (notes.confirmed_since(published, self._policy) or 0)
         if not self._renewing and (self._teller.lost or age >= ANEW_AFTER_S):
             self._ask(head())
             self._renewing = True

@@ -134,8 +134,8 @@ def _witnesses(note: bytes, found: Findings, trust: Trust, now: int) -> None:
 
 @lru_cache(maxsize=64)
 def _confirmed(note: bytes, policy: Policy) -> tuple[int, int | None]:
-    """How many of the policy's witnesses cosigned, and when they were a quorum. Memoised by the note's bytes."""
-    return len(notes.cosigned(note, policy)), notes.quorum_time(note, policy)
+    """How many of the policy's witnesses cosigned, and since when a quorum of them. Memoised by the note's bytes."""
+    return len(notes.cosigned(note, policy)), notes.confirmed_since(note, policy)
 
 
 @lru_cache(maxsize=64)
