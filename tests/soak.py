@@ -4,8 +4,8 @@
     injected    a commit that fails at one of its requests to the store, every one of them in turn (cutting.py)
 
 Both go in rounds, each on a ledger of its own that is reckoned whole in the end; what is not sound is in the table, and
-the exit status is 1. What was done is kept in var/soak.json: run again, it goes on from there; `--fresh` begins anew.
-A seed and a round's number make its random choices.
+the exit status is 1. What was done is kept in var/soak.json: run again, it goes on from there, unless the code or the
+seed is another. A seed and a round's number make its random choices.
 """
 
 import json
@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import click
@@ -98,7 +99,7 @@ def strike(town: Town, victims: list[str], chance: random.Random) -> float:
     for well in wells:
         until(well, "a witness answers")
     if victims != ["witness"]:
-        town.until_acknowledged()
+        town.until_acknowledged(town.senders + 1)  # so many that one of them was sent since
     return time.monotonic() - begun
 
 
@@ -152,7 +153,8 @@ Play = Callable[[int, random.Random, Path], Round]
 
 def rounds(name: str, wanted: int, size: int, seed: int, play: Play) -> list[Round]:
     """The rounds that are not kept yet are played."""
-    kept = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
+    kept, code = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}, code_of(seed)
+    kept = kept if kept.get("code") == code else {"code": code}
     done = [Round(**fields) for fields in kept.get(name, [])]
     while (left := wanted - sum(sum(one.struck.values()) for one in done)) > 0:
         begun, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="soak-"))
@@ -168,6 +170,12 @@ def rounds(name: str, wanted: int, size: int, seed: int, play: Play) -> list[Rou
         files.write(KEPT, json.dumps(kept).encode())
         click.echo(f"{name}: {told(one.struck)}; {one.acknowledged} acknowledged, in {time.monotonic() - begun:.0f} s")
     return done
+
+
+def code_of(seed: int) -> str:
+    """What the rounds are rounds of."""
+    sources = [path for folder in ("verifier", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
+    return f"{seed} {sha256(b''.join(path.read_bytes() for path in sources)).hexdigest()}"
 
 
 def told(struck: dict[str, int]) -> str:
@@ -244,12 +252,9 @@ Seconds from the kill until the next statement is acknowledged, or the witness a
 @click.option("--kills", default=500, show_default=True, help="So many processes killed.")
 @click.option("--injected", "cuts", default=9500, show_default=True, help="So many requests that fail.")
 @click.option("--seed", default=2026, show_default=True, help="Of the random choices.")
-@click.option("--fresh", is_flag=True, help="Forget the rounds that are kept.")
 @click.option("--out", default=REPORT, show_default="docs/soak.md", type=click.Path(dir_okay=False, path_type=Path))
-def main(kills: int, cuts: int, seed: int, fresh: bool, out: Path) -> None:
+def main(kills: int, cuts: int, seed: int, out: Path) -> None:
     """Kill and cut, and write the report."""
-    if fresh:
-        KEPT.unlink(missing_ok=True)
     done = rounds("kills", kills, KILLS, seed, killed), rounds("injected", cuts, INJECTED, seed, injected)
     out.write_text(report(*done, seed), "utf-8")
     click.echo(f"written: {out}")

@@ -105,7 +105,7 @@ class Town:
     def __init__(
         self, data: Path, server: EmbeddedRedis, witnesses: int = 0, senders: int = 1, prelude: str = ""
     ) -> None:
-        self.data, self.server, self.url = data, server, server.url
+        self.data, self.server, self.url, self.senders = data, server, server.url, senders
         self.registry = Registry(data, connect(server.url))
         log = self.registry.policy.log
         names = [f"w{number}" for number in range(1, witnesses + 1)]

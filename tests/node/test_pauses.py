@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from moments import WITNESSED, prelude
 from town import Town, stopped, until
 
 from verifier.node import queue
@@ -18,58 +19,23 @@ from verifier.store.redis import connect
 SHORT = "from verifier.node import lease; lease.TTL_MS = 2000\n"
 """A lease's length decides only how long a successor waits."""
 
-PAUSE = """
-import os, signal
-from pathlib import Path
-from verifier.node import highwater, queue, sequencer
-from verifier.node.cosigning import Cosigning
-
-def pause():
-    if os.path.exists({flag!r}):
-        os.unlink({flag!r})
-        os.kill(os.getpid(), signal.SIGSTOP)
-
-def before(real):
-    def wrapped(*given, **named):
-        pause()
-        return real(*given, **named)
-    return wrapped
-
-def after(real):
-    def wrapped(*given, **named):
-        told = real(*given, **named)
-        pause()
-        return told
-    return wrapped
-
-"""
-"""The node stops itself: no other clock could hit the moment. Its flag is put down by the test, once."""
-
-ALONE = {
-    "signed and not written": "sequencer.notes.sign = after(sequencer.notes.sign)",
-    "published and not marked": "highwater.write = before(highwater.write)",
-}
-WITNESSED = {
-    "signed and not proposed": "sequencer.notes.sign = after(sequencer.notes.sign)",
-    "proposed and nobody asked": "Cosigning.cosign = before(Cosigning.cosign)",
-    "cosigned and not published": "Cosigning.cosign = after(Cosigning.cosign)",
-}
-CASES = [(0, moment, line) for moment, line in ALONE.items()] + [(3, *row) for row in WITNESSED.items()]
+CASES = [(0, "signed and not written"), (0, "published and not marked"), *((3, moment) for moment in WITNESSED)]
 
 
-@pytest.mark.parametrize(("witnesses", "moment", "line"), CASES, ids=[row[1] for row in CASES])
-def test_a_leader_paused_past_its_lease(tmp_path: Path, witnesses: int, moment: str, line: str) -> None:
-    flag = tmp_path / "pause"
-    prelude = SHORT + PAUSE.format(flag=str(flag)) + line
-    data = tmp_path / "data"
-    with EmbeddedRedis(tmp_path) as server, Town(data, server, witnesses, senders=0, prelude=prelude) as town:
+@pytest.mark.parametrize(("witnesses", "moment"), CASES, ids=[row[1] for row in CASES])
+def test_a_leader_paused_past_its_lease(tmp_path: Path, witnesses: int, moment: str) -> None:
+    flag, data = tmp_path / "stop", tmp_path / "data"
+    with (
+        EmbeddedRedis(tmp_path) as server,
+        Town(data, server, witnesses, senders=0, prelude=SHORT + prelude(flag)) as town,
+    ):
         waiting = town.registry.product(1)
-        flag.touch()
+        flag.write_text(moment, "ascii")
         by_itself = moment == "published and not marked"
         heard = Asked(town.url, waiting, 60 if by_itself else 0.5)
         until(lambda: stopped(town.node.pid), "the leader stops itself", town.node.told)
         proposed = town.registry.client.get(layout.PENDING)
-        assert bool(proposed) == (moment in ("proposed and nobody asked", "cosigned and not published"))
+        assert bool(proposed) == (moment in WITNESSED)
 
         second = town.standby(SHORT)
         second.start()
