@@ -169,6 +169,33 @@ def test_a_projection_made_anew_lays_out_what_is_proposed_again(registry: Regist
     assert len(set(registry.replayed(again.head.size))) == 1
 
 
+def test_the_line_cut_while_what_is_proposed_is_laid_out_again(
+    registry: Registry, three: Witnesses, redis_url: str
+) -> None:
+    """Half a batch is none: the next sequencer lays out all of it."""
+    left_behind(registry, three)
+    size = boot.verify(registry.client, registry.policy)
+    rebuild(registry.client, size, *registry.sources, lease.take(registry.client, "here"))
+    copy = {key: registry.client.dump(key) for key in registry.client.scan_iter()}
+    for left in range(40):
+        registry.client.flushall()
+        for key, value in copy.items():
+            registry.client.restore(key, 0, value)
+        sabotage = Sabotage(redis_url)
+        sequencer = registry.sequencer(sabotage.client)
+        sabotage.left = left
+        with contextlib.suppress(redis.ConnectionError):
+            sequencer.step(0.01)
+        sabotage.left = NEVER
+        again = registry.sequencer()
+        again.step(0.01)
+        assert again.head.size == size + 3
+        assert len(set(registry.replayed(again.head.size))) == 1, f"cut at request {left}"
+        if not sabotage.struck:
+            break
+    assert left > 8
+
+
 def test_what_was_proposed_is_published_when_the_policy_asks_for_nobody_any_more(
     registry: Registry, three: Witnesses
 ) -> None:

@@ -56,7 +56,7 @@ from verifier.statements.errors import Refused
 from verifier.statements.kinds import body_of
 from verifier.store import layout
 from verifier.store.log import KEPT, LogStore
-from verifier.store.projection import Manifests, Openings, Overlay, laid_out, lay_out_again, remove
+from verifier.store.projection import Manifests, Openings, Overlay, is_laid_out, laid_out, lay_out_again, remove
 
 BATCH = 256
 CLOCK_AFTER_S = 60
@@ -317,7 +317,7 @@ class Sequencer:
     def _lay_again(self, statement: Statement) -> None:
         """A batch that was proposed is laid out, unless the projection was made anew since."""
         body = body_of(statement)
-        if isinstance(body, Batch) and not self.client.exists(layout.derived(("heap", body.gtin, body.batch))):
+        if isinstance(body, Batch) and not is_laid_out(self.client, body):
             for sentence in lay_out_again(statement, body, self._layer.openings, self._layer.manifests, self.lease):
                 self.tell(f"its packs read unverified here: {sentence}")
 

@@ -142,6 +142,11 @@ def laid_out(gtin: str, batch: str, k: int) -> Iterator[bytes]:
     yield from (prefix + index.to_bytes(4, "big") for index in range(1 << k))
 
 
+def is_laid_out(client: redis.Redis, body: Batch) -> bool:
+    """Whether `lay_out` came to its end: it writes the root last of all."""
+    return client.getrange(layout.derived(("heap", body.gtin, body.batch)), HASH, 2 * HASH - 1) == body.root
+
+
 def remove(writer: Writer, keys: Iterable[bytes]) -> None:
     """Remove any number of keys, some hundred at once."""
     source = iter(keys)
