@@ -138,6 +138,34 @@ def test_one_that_says_we_were_rolled_back_stops_nobody_alone(registry: Registry
     assert waiting.result(20)[0].status == "registered"
 
 
+def test_an_honest_one_that_heard_of_more_elsewhere_does_not_help_a_liar(registry: Registry, three: Witnesses) -> None:
+    """It follows the log, and answers late what it was asked long ago: that says nothing about what is asked now."""
+    sequencer = registry.sequencer()
+    sequencer.register(registry.enrolment())
+    until(lambda: all(witness.head.size == 16 for witness in three.all))
+    slow, liar, away = three.all
+    asked, gate = threading.Event(), threading.Event()
+
+    def before() -> None:
+        asked.set()
+        gate.wait(20)
+
+    slow.before = before
+    sequencer.register([registry.product()])
+    assert asked.wait(20)
+    sequencer.register([registry.product(1)])
+    slow.stored = registry.published
+    liar.twist = lambda _: (409, b"99999\n")
+    away.stop()
+    waiting = aside(lambda: sequencer.register([registry.product(2)]))
+    until(lambda: standing.read(registry.client).lost_since)
+    gate.set()
+    until(lambda: slow.head.size == 22)
+    assert not waiting.done()
+    away.start()
+    assert waiting.result(20)[0].status == "registered"
+
+
 def test_two_that_say_so_stop_the_node(registry: Registry, three: Witnesses) -> None:
     sequencer = registry.sequencer()
     sequencer.register(registry.enrolment())

@@ -143,6 +143,9 @@ class Quorum:
             return self.proposal
 
     def _heard(self, place: _Place, proposal: Proposal, line: bytes, told: str, disowns: bool) -> None:
+        asked = self.proposal is not None and self.proposal.text == proposal.text
+        if told and not asked:
+            return  # of a tree that has been followed by another, as this witness may know: it is asked of that one
         place.disowns = disowns
         if told:
             place.due = time.monotonic() + PAUSES_S[min(place.failures, len(PAUSES_S) - 1)]
@@ -150,7 +153,7 @@ class Quorum:
             place.row = Row(place.name, told, place.row.since or self._now())
             return
         place.failures, place.row = 0, Row(place.name)
-        if self.proposal is not None and self.proposal.text == proposal.text:
+        if asked:
             place.line = line
 
 
