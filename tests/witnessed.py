@@ -35,6 +35,7 @@ class HttpWitness:
         self.twist: Callable[[Answer], Answer] = lambda answer: answer
         self.before: Callable[[], None] = lambda: None
         self.drip: threading.Event | None = None
+        self.dripping = (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"x")
         self._lock = threading.Lock()
         self._lines: list[socket.socket] = []
         self._server: ThreadingHTTPServer | None = None
@@ -64,13 +65,11 @@ class HttpWitness:
                 self.wfile.flush()
 
             def do_drip(self, gone: threading.Event) -> None:
-                self.send_response(200)
-                self.send_header("Content-Length", "1000000")
-                self.end_headers()
-                self.wfile.flush()
+                head, drop = witness.dripping
                 with contextlib.suppress(OSError):
+                    self.wfile.write(head)
                     while not gone.wait(0.01):
-                        self.wfile.write(b"x")
+                        self.wfile.write(drop)
                         self.wfile.flush()
                 self.close_connection = True
 

@@ -83,20 +83,33 @@ def test_a_liar_counts_for_nothing_and_delays_nothing(registry: Registry, three:
     assert registry.cosigners == ["w2", "w3"]
 
 
-def test_an_answer_without_end_is_cut(registry: Registry, three: Witnesses, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It drips a byte at a time, and would for ever."""
+@pytest.mark.parametrize(
+    ("head", "drop"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nLong: ", b"x"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    ],
+    ids=["a body", "a head", "hints"],
+)
+def test_an_answer_without_end_is_cut(
+    registry: Registry, three: Witnesses, monkeypatch: pytest.MonkeyPatch, head: bytes, drop: bytes
+) -> None:
+    """It drips, and would for ever; cut off, the witness is asked again, and counts again once it answers."""
     monkeypatch.setattr("verifier.node.cosigners.WHOLE_S", 0.3)
     sequencer = registry.sequencer()
     sequencer.register(registry.enrolment())
     gone = threading.Event()
-    three.all[0].drip = gone
+    three.all[0].drip, three.all[0].dripping = gone, (head, drop)
     three.all[2].stop()
     waiting = aside(lambda: sequencer.register([registry.product()]))
     until(lambda: standing.read(registry.client).rows and standing.read(registry.client).rows[0].fault)
     assert "its answer took longer than" in standing.read(registry.client).rows[0].fault
     three.all[2].start()
     assert waiting.result(20)[0].status == "registered"
+    three.all[0].drip = None
     gone.set()
+    until(lambda: sequencer.step(0.01) == 0 and "w1" in registry.cosigners)
 
 
 def test_a_witness_that_lost_its_memory_is_proved_to_from_nothing(registry: Registry, three: Witnesses) -> None:
