@@ -1,6 +1,7 @@
 """POST /entries/many: what becomes of each of many statements, in the order they were sent."""
 
 import json
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,6 +82,12 @@ def test_nothing_sound_asks_no_node(demo_house: House, monkeypatch: pytest.Monke
         (b"\x82\x41a\x61a", "application/cbor", 400, "statements"),
         (cbor.encode([b"x"] * (register.MANY + 1)), "application/cbor", 400, "statements"),
         (b"\x9f\x41a\xff", "application/cbor", 400, "not_cbor"),
+        (b"\x81\x41aa", "application/cbor", 400, "not_canonical"),
+        (b"\x81\x58\x01a", "application/cbor", 400, "not_canonical"),
+        (b"\x81\x45abcd", "application/cbor", 400, "not_canonical"),
+        (b"\x82\x41a", "application/cbor", 400, "not_cbor"),
+        (b"\x81\x5b\x00", "application/cbor", 400, "not_cbor"),
+        (b"\x81\x5f\x41a\xff", "application/cbor", 400, "not_cbor"),
         (b"\x81\x41a", "application/cose", 415, "content_type"),
         (bytes(register.MANY_BYTES + 1), "application/cbor", 413, "too_large"),
     ],
@@ -103,3 +110,19 @@ def test_a_node_that_does_not_answer_loses_nothing(demo_house: House, monkeypatc
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert [row["status"] for row in send(demo_house, raws).get_json()["receipts"]] == ["registered"] * 2
     assert demo_house.store.llen(layout.QUEUE) == 0
+
+
+@pytest.mark.parametrize("item", [b"\x00", b"\x40", b"\x80", b"\xa0"])
+@pytest.mark.parametrize("around", [b"", b"\x81"])
+def test_a_strangers_body_never_becomes_a_million_values(demo_house: House, item: bytes, around: bytes) -> None:
+    """4 MiB of empty arrays would be 270 MB of them, and three seconds, before anything is known of who sends it."""
+    count = register.MANY_BYTES - 16
+    body = around + b"\x9a" + count.to_bytes(4, "big") + item * count
+    tracemalloc.start()
+    try:
+        answer = demo_house.http.post("/entries/many", data=body, content_type="application/cbor")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (answer.status_code, answer.get_json()["type"]) == (400, "/problems/statements")
+    assert most < 8 * register.MANY_BYTES

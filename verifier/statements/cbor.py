@@ -26,6 +26,7 @@ MAX_INT = 2**53
 _SCALARS = (bytes, str, bool, type(None))
 _PLAIN = frozenset((bytes, str))
 _KEYS = frozenset((bytes, str, int))
+_BYTES, _ARRAY = 2, 4  # major types
 
 
 def encode(value: object) -> bytes:
@@ -53,6 +54,36 @@ def decode(data: bytes, limit: int = MAX_BYTES) -> Any:
     if again != data:
         raise Malformed("not_canonical", expected="deterministic CBOR", found="another encoding of the value")
     return value
+
+
+def byte_strings(data: bytes, most: int) -> list[bytes]:
+    """The statements in an array of 1 to `most` byte strings. Only heads are read, so that a stranger's bytes never
+    become a million values before they are refused. Raises Malformed."""
+    expected, found = f"an array of 1 to {most} byte strings", list[bytes]()
+    major, count, at = _head(data, 0)
+    if major != _ARRAY or not 0 < count <= most:
+        told = f"{count} items" if major == _ARRAY else f"CBOR of major type {major}"
+        raise Malformed("statements", expected=expected, found=told)
+    for _ in range(count):
+        major, length, at = _head(data, at)
+        if major != _BYTES:
+            raise Malformed("statements", expected=expected, found=f"CBOR of major type {major} among them")
+        found.append(data[at : at + length])
+        at += length
+    if cbor2.dumps(found) != data:
+        raise Malformed("not_canonical", expected="deterministic CBOR", found="another encoding of the value")
+    return found
+
+
+def _head(data: bytes, at: int) -> tuple[int, int, int]:
+    """Major type and argument of the head at a place (RFC 8949 3), and where it ends; raises Malformed."""
+    first = data[at] if at < len(data) else 0xFF
+    major, short = first >> 5, first & 31
+    length = 1 << short - 24 if 24 <= short < 28 else 0
+    if short > 27 or at + 1 + length > len(data):
+        found = "the end, or a head of no definite length"
+        raise Malformed("not_cbor", value=data[:16].hex(), expected="deterministic CBOR", found=found)
+    return major, int.from_bytes(data[at + 1 : at + 1 + length], "big") if length else short, at + 1 + length
 
 
 def _check(value: object) -> None:

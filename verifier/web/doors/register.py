@@ -60,10 +60,7 @@ def register_many() -> Response:
     being registered, and sending all again is safe."""
     if request.mimetype != CBOR:
         raise Problem("content_type", 415, "Not a type this door reads.", expected=CBOR, found=request.mimetype)
-    raws = cbor.decode(body_within(MANY_BYTES), MANY_BYTES)
-    if not (isinstance(raws, list) and 0 < len(raws) <= MANY and {*map(type, raws)} == {bytes}):
-        found = f"{len(raws)} items" if isinstance(raws, list) else type(raws).__name__
-        raise Malformed("statements", expected=f"an array of 1 to {MANY} byte strings", found=found)
+    raws = cbor.byte_strings(body_within(MANY_BYTES), MANY)
     directory = Projected(Overlay(desk().client).read)  # a sender's key is read once
     refused = [_fault(raw, directory) for raw in raws]
     sound = [raw for raw, fault in zip(raws, refused, strict=True) if fault is None]
