@@ -1,5 +1,7 @@
 """What the vault promises to those who use it well, and says to those who do not. Forgetting is in test_forget."""
 
+import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -202,3 +204,25 @@ def test_the_cipher_opens_only_what_it_sealed(plain: bytes, bound: bytes, data: 
     assert unseal(bytes(32), sealed[:at], bound) is None
     assert unseal(bytes(32), sealed, bound + b"x") is None
     assert unseal(bytes([1] * 32), sealed, bound) is None
+
+
+def test_a_copy_that_ended_half_way_leaves_the_older_one(vault: Vault, tmp_path: Path) -> None:
+    copied = tmp_path / "copy" / "vault.db"
+    copied.parent.mkdir()
+    vault.put("batch", "b1", b"secret one")
+    vault.copy(copied)
+    before = copied.read_bytes()
+    vault.put("batch", "b2", bytes(100_000))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 4096, limits[1]))  # as a full disk would have it
+    try:
+        with pytest.raises(VaultError):
+            vault.copy(copied)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert copied.read_bytes() == before
+    vault.copy(copied)
+    assert copied.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in copied.parent.iterdir()] == ["vault.db"]
+    shutil.copy(vault.folder / "master.key", copied.parent)
+    assert Vault.open(copied.parent).names("batch") == ["b1", "b2"]

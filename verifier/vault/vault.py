@@ -105,15 +105,17 @@ class Vault:
         return row is not None
 
     def copy(self, file: Path) -> None:
-        """Write all that the vault holds now into a file of mode 0600, sealed as it is: what is forgotten here later is
-        still known there. The master key is not in it."""
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+        """Write all that the vault holds now into a file of mode 0600, whole, sealed as it is: what is forgotten here
+        later is still known there. The master key is not in it. Cut short, an older copy stands beside a part."""
+        part = file.with_name(f"{file.name}.part")
         with _told(file):
-            out = sqlite3.connect(file)
+            os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600))
+            out = sqlite3.connect(part)
             try:
                 self._connection().backup(out)
             finally:
                 out.close()
+            part.replace(file)
 
     def names(self, kind: str) -> list[str]:
         """The names of a kind, sorted."""
