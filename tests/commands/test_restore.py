@@ -15,7 +15,9 @@ from witnessed import Witnesses
 from verifier.commands import main
 from verifier.commands import restore as command
 from verifier.ledger import checkpoint as notes
+from verifier.ledger import tiles
 from verifier.ledger.checkpoint import Checkpoint
+from verifier.ledger.tiles import WIDTH
 from verifier.node import boot, highwater, lease
 from verifier.node.mirror import Mirror
 from verifier.node.quorum import Disowned
@@ -288,6 +290,48 @@ def test_a_store_that_holds_something_else_is_not_touched(registry: Registry, ru
     assert result.exit_code == 1
     assert "this store holds leaves that are not to be restored; move it away" in result.output
     assert {**held(registry), layout.CHECKPOINT: before[layout.CHECKPOINT]} == before
+
+
+def test_leaves_beyond_a_full_tile_are_not_taken_for_none(registry: Registry, run: Run, tmp_path: Path) -> None:
+    """Their numbers would be told as those of leaves, and the tree has none there."""
+    sequencer = registry.sequencer()
+    sequencer.register(registry.story())
+    sequencer.register([registry.product(number) for number in range(WIDTH)])
+    sequencer.lease.drop()
+    assert registry.client.exists(layout.entries(1))
+    assert run("backup", "--out", tmp_path / "copy").exit_code == 0
+    head = Checkpoint(registry.policy.log.name, WIDTH, tiles.root(WIDTH, LogStore(registry.client).tile))
+    (tmp_path / "copy" / "checkpoint").write_bytes(notes.sign(head, registry.log_key))
+    before = held(registry)
+    registry.client.delete(layout.CHECKPOINT)
+    result = run("restore", "--from", tmp_path / "copy", "--behind")
+    assert result.exit_code == 1
+    assert "this store holds leaves that are not to be restored; move it away" in result.output
+    assert {**held(registry), layout.CHECKPOINT: before[layout.CHECKPOINT]} == before
+
+
+def test_what_an_emptied_node_proposed_meanwhile_is_not_kept(registry: Registry, run: Run, tmp_path: Path) -> None:
+    """It began its ledger anew and its witnesses disowned it: restored under that, it would never start again."""
+    with Witnesses(registry.policy.log, lambda: int(time.time())) as three:
+        registry.policy = three.policy
+        (registry.settings.data / "policy.txt").write_text(str(three.policy))
+        sequencer = registry.sequencer()
+        sequencer.register(registry.enrolment())
+        sequencer.lease.drop()
+        assert run("backup", "--out", tmp_path / "copy").exit_code == 0
+        registry.client.flushall()
+        registry.mark.unlink()
+        anew = registry.sequencer()
+        with pytest.raises(Disowned):
+            anew.register(registry.enrolment()[:1])
+        anew.lease.drop()
+        assert registry.client.exists(layout.PENDING)
+        result = run("restore", "--from", tmp_path / "copy")
+        assert result.exit_code == 1
+        assert "a checkpoint that was proposed and is not published; move it away" in result.output
+        registry.client.flushall()
+        assert run("restore", "--from", tmp_path / "copy").exit_code == 0
+        assert registry.sequencer().register([registry.product()])[0].status == "registered"
 
 
 def test_not_behind_what_was_published_here(registry: Registry, run: Run, out: Path) -> None:

@@ -145,8 +145,11 @@ class Restorer:
             return True
         last = -(-head.size // WIDTH) - 1
         beyond = self.client.strlen(layout.entries(last)) > tiles.width_of(0, last, head.size) * HASH_BYTES
+        beyond = beyond or bool(self.client.exists(layout.entries(last + 1)))
         if self.client.getrange(layout.entries(0), 0, HASH_BYTES - 1) not in (b"", self.genesis) or beyond:
             raise Occupied("this store holds leaves that are not to be restored")
+        if self.client.exists(layout.PENDING):  # of a ledger begun anew: it would be proposed on top of this one
+            raise Occupied("this store holds a checkpoint that was proposed and is not published")
         return False
 
     def _run(self, tile: Tile) -> None:
