@@ -4,13 +4,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from forge import Case, Forger, cases_of, signed, trust
+from forge import Case, Forger, cases_of, key_statement, signed, trust
 from house import House
 
 from verifier.answers import conviction as files
 from verifier.answers.replay import Mirror, replay
+from verifier.statements.product import Product
 from verifier.statements.recall import Recall
 from verifier.web import shapes
+
+MAKER = "laboratoires-aubrac"
 
 
 @pytest.fixture
@@ -21,11 +24,16 @@ def case(demo_house: House) -> Case:
 @pytest.fixture
 def kept(demo_house: House, case: Case) -> Path:
     """A conviction of the demo's node."""
+    return keep(demo_house, case)
+
+
+def keep(house: House, case: Case) -> Path:
+    """A conviction of a house's node, which hid a recall."""
     body = Recall(gtin=case.identity.gtin or "", depth="patients", reason="test")
-    node = Forger(demo_house).grown(signed("recall", demo_house.key("agence-sante"), body))
+    node = Forger(house).grown(signed("recall", house.key("agence-sante"), body))
     mirror = Mirror(node.note(), node._read, {s.id: (at, s.raw) for at, s in enumerate(node.leaves)})
-    (found,) = replay(node.remake(case.evidence).answer or b"", mirror, trust(demo_house)).convictions
-    folder = demo_house.settings.data / "convictions"
+    (found,) = replay(node.remake(case.evidence).answer or b"", mirror, trust(house)).convictions
+    folder = house.settings.data / "convictions"
     folder.mkdir(exist_ok=True)
     for path in folder.iterdir():
         path.unlink()
@@ -71,3 +79,20 @@ def test_none(demo_house: House, kept: Path) -> None:
     kept.parent.rmdir()
     assert demo_house.http.get("/convictions").get_json() == {"convictions": []}
     assert demo_house.http.get(f"/convictions/{kept.stem}").status_code == 404
+
+
+@pytest.mark.parametrize(("since", "left"), [(None, 1), (0, 0), (1, 1)])
+def test_a_key_reported_stolen_since_convicts_nobody_any_more(house: House, since: int | None, left: int) -> None:
+    """Stolen from before the answer on, a thief lied; ended in good order or stolen later, its owner did."""
+    path = keep(house.seed(), cases_of(house)["active"])
+    node = Forger(house)
+    stolen = {} if since is None else {"compromised_since": node.size + since}
+    ended = key_statement(node.node, node.answerer.public, "revoked", purpose="answer", **stolen)
+    if since:  # a statement cannot name a leaf that is not there yet
+        house.register(signed("product", house.key(MAKER), Product(gtin="09521000000018", name="Amoxadine"), 1).raw)
+    assert house.http.get("/convictions").get_json()["convictions"] != []
+    assert house.register(ended.raw).status_code == 201
+    assert len(house.http.get("/convictions").get_json()["convictions"]) == left
+    assert house.http.get(f"/convictions/{path.stem}").status_code == (200 if left else 404)
+    brought = house.http.post("/ledger", data={"file": path.open("rb")}, headers={"Accept": "application/json"})
+    assert brought.get_json()["says"] == ("convicts" if left else "convicts_nobody")

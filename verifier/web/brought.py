@@ -35,6 +35,7 @@ from verifier.verdict.judge import Question, judge
 from verifier.web import shapes
 from verifier.web.chart import sides
 from verifier.web.desk import Desk
+from verifier.web.in_force import still_convicts
 from verifier.web.ledger import cosigners
 from verifier.web.problem import Problem
 from verifier.web.shapes import Finding, Lied, Placed, Step
@@ -101,6 +102,8 @@ def _conviction(desk: Desk, data: bytes, _: str) -> Finding:
         return Finding("conviction", "convicts_nobody")
     except ValueError as fault:
         raise _broken(fault, data) from fault
+    if not still_convicts(desk, convicted):
+        return Finding("conviction", "convicts_nobody")
     told, believed = to_json(convicted, language())["lies"], convicted.believed
     return Finding(
         what="conviction",

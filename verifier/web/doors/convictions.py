@@ -13,6 +13,7 @@ from verifier.answers import conviction as files
 from verifier.answers.convict import Convicted, convict, to_json
 from verifier.verdict.trust import Trust
 from verifier.web.doors.api import desk, no_store
+from verifier.web.in_force import still_convicts
 from verifier.web.problem import Problem
 from verifier.web.words import language
 
@@ -67,12 +68,13 @@ def _folder() -> Path:
 
 
 def _proven(path: Path, trust: Trust) -> Convicted | None:
-    """What a file proves; None if it is not there, not of its name, or convinces nobody."""
+    """What a file proves; None if it is not there, not of its name, or convinces nobody, or nobody any more."""
     try:
         found = path.stat()
-        return _convicted(path, found.st_mtime_ns, found.st_size, trust)
+        proven = _convicted(path, found.st_mtime_ns, found.st_size, trust)
     except OSError:
         return None
+    return proven if proven is not None and still_convicts(desk(), proven) else None
 
 
 @lru_cache(maxsize=2 * MOST)
