@@ -184,17 +184,15 @@ class Town:
         while not self._stop.is_set():
             raw = self.registry.product(sender * 1_000_000 + number)
             try:
-                receipt = queue.submit(client, raw, timeout_s=PATIENCE_S)
+                self._acknowledge(queue.submit(client, raw, timeout_s=PATIENCE_S))
+                number += 1
                 with self._lock:
                     self.watcher.look()
             except (redis.RedisError, queue.Busy):
-                time.sleep(0.02)
-                continue  # the same again: it is safe
+                time.sleep(0.02)  # then the same again: it is safe
             except BaseException as fault:
                 self.faults.append(fault)
                 return
-            self._acknowledge(receipt)
-            number += 1
         client.close()
 
     def until_acknowledged(self, more: int = 1) -> float:

@@ -4,7 +4,7 @@ contradicted."""
 
 import pytest
 import redis
-from cutting import WAYS, Cutter
+from cutting import WAYS, Cut, Cutter
 from registry import MAKER, Registry
 
 from verifier.node import boot, highwater
@@ -24,7 +24,7 @@ def test_a_commit_that_fails_at_every_request(registry: Registry, redis_url: str
     """One request further each time, until the commit makes no more; with witnesses, between its proposal and its
     publication too: then whoever goes on publishes exactly what some witness may have seen."""
     cutter, beginning = Cutter(registry, redis_url, witnessed), [*registry.enrolment(), registry.product()]
-    news, cuts = a_commit(registry), []
+    news, cuts = a_commit(registry), list[Cut]()
     while len(cuts) < REQUESTS:
         cutter.begin(beginning)
         cuts.append(cutter.cut(news, len(cuts), way, registry.product(2)))
