@@ -233,7 +233,7 @@ TEXT = """# Crashes at length
   its answer is not heard, or the server refuses to write. Half of the ledgers have witnesses; a new one every {cuts}.
 
 In the end of each ledger, and after each injected failure, every leaf is hashed again. What was acknowledged is looked
-for where it was said to be; every checkpoint that was published, and what each witness cosigned last, must be a tree
+for where it was said to be; every checkpoint that a sender saw, and what each witness cosigned last, must be a tree
 with which the ledger begins; and the projection must be what the ledger says.
 
 | | kill -9 | injected |
