@@ -193,7 +193,7 @@ def test_a_screen_reader_is_told_what_it_meets(open_page: Open, served: Served, 
     expect(page.get_by_role("main")).to_have_count(1)
     expect(page.get_by_role("banner")).to_have_count(1)
     for control in page.locator("a, button, input:not([type=hidden]), summary").all():
-        name = control.evaluate("e => e.ariaLabel || e.innerText.trim() || e.labels?.[0]?.innerText")
+        name = control.evaluate("e => e.ariaLabel || e.textContent.trim() || e.labels?.[0]?.innerText")
         assert name, control.evaluate("e => e.outerHTML")
     if place in ("camera", "no_camera"):
         expect(page.get_by_role("status")).to_contain_text(re.compile(r"\w"))

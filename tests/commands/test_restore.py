@@ -1,7 +1,6 @@
 """`backup` and `restore`: everything is copied and comes back, and nothing that is not what was signed."""
 
 import shutil
-import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -348,7 +347,7 @@ def test_not_behind_what_was_published_here(registry: Registry, run: Run, out: P
 
 def test_not_behind_what_witnesses_cosigned(registry: Registry, run: Run, tmp_path: Path) -> None:
     """The machine burnt with its mark: what it published since the copy, its witnesses know."""
-    with Witnesses(registry.policy.log, lambda: int(time.time())) as three:
+    with Witnesses(registry.policy.log, lambda: registry.now) as three:
         registry.policy = three.policy
         (registry.settings.data / "policy.txt").write_text(str(three.policy))
         sequencer = registry.sequencer()

@@ -15,8 +15,10 @@ from lying import environment, lying, serving, trust_file
 from served import free_port
 
 from verifier.commands import main
+from verifier.demo import gtin
 from verifier.settings import ROOT
 from verifier.statements.answer import Answer
+from verifier.statements.product import Product
 
 
 def watch(house: House, folder: Path, url: str, *more: str) -> Result:
@@ -45,6 +47,7 @@ def test_in_words_it_says_who_lied_once(demo_house: House, tmp_path: Path) -> No
 def test_an_answer_from_before_what_was_shown_is_told(demo_house: House, tmp_path: Path) -> None:
     """A node that froze what it answers: no file proves it, and it is told."""
     case = cases_of(demo_house)["active"]
+    demo_house.say("product", "nordhavn-pharma", Product(gtin=gtin("0952200000099"), name="Of another product"))
     node = Forger(demo_house)
     old = node.cut(node.size - 1).remake(case.evidence)
     honest = demo_house.desk.gatherer.gather

@@ -275,7 +275,7 @@ def test_what_is_asked_is_what_a_patient_could_ask(memory: Memory, node: Forger)
     named = Recall(gtin=GTIN, depth="patients", reason="some", batches=["L7"], serials=["A", "é" * 3])
     followed(memory, node.grown(signed("recall", node.house.key("agence-sante"), named)))
     chance = random.Random(1)
-    drawn = {questions.draw(memory, ["(01)09521000000018"], chance) for _ in range(600)}
+    drawn = {questions.draw(memory, ["(01)09521000000018"], chance) for _ in range(6000)}
     links = {one for one in drawn if one is not None and one.startswith("https://id.gs1.org/01/")}
     assert drawn - links == {"(01)09521000000018"}
     packs = {one for one in links if "/21/" in one}

@@ -48,7 +48,7 @@ def keep(house: House, case: Case) -> Path:
 def test_it_is_listed_in_the_language_asked_for(
     demo_house: House, case: Case, kept: Path, asked: str, sentence: str
 ) -> None:
-    answer = demo_house.http.get("/convictions", headers={"Accept-Language": asked})
+    answer = demo_house.app.test_client().get("/convictions", headers={"Accept-Language": asked})
     (one,) = msgspec.json.decode(answer.get_data(), type=shapes.Convictions).convictions
     assert (one.id, one.who.member, one.identity) == (kept.stem, "registre-demo", case.identity.digital_link())
     assert one.lies[0].sentence.startswith(sentence)

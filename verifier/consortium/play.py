@@ -234,9 +234,9 @@ def _fault(stage: Stage, name: str) -> str:
 
 
 def _mirrored(stage: Stage, name: str) -> int:
-    """How many leaves a witness serves a copy of."""
-    answer = httpx.get(f"http://127.0.0.1:{stage.ports[name]}/checkpoint", trust_env=False, timeout=5)
-    return notes.open(answer.content, stage.policy).size if answer.is_success else 0
+    """Of how many leaves a witness has a copy, with everything that they say; 0 while it lacks any of it."""
+    told = httpx.get(f"http://127.0.0.1:{stage.ports[name]}/readyz", trust_env=False, timeout=5).json()
+    return int(told.get("mirrored", 0)) if not (told.get("withheld") or told.get("lacking")) else 0
 
 
 def _held(stage: Stage) -> dict[str, bytes]:

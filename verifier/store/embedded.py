@@ -157,10 +157,12 @@ class EmbeddedRedis:
 
 def near(folder: Path) -> Path:
     """A path of `folder` short enough for a socket in it: itself, or where a link to it is to be made. The server
-    binds a relative path, so only clients need it."""
-    if len(os.fsencode(folder / "redis.sock")) <= LONGEST_SOCKET:
-        return folder
-    return Path(tempfile.gettempdir(), f"probatum-{secrets.token_hex(8)}", "data")
+    binds a relative path, so only clients need it. Raises StoreError where there is none."""
+    for path in (folder, Path(tempfile.gettempdir(), f"probatum-{secrets.token_hex(8)}", "data")):
+        if (length := len(os.fsencode(path / "redis.sock"))) <= LONGEST_SOCKET:
+            return path
+    told = f"at most {LONGEST_SOCKET} bytes for the path of a socket, found {length}: {path}"
+    raise StoreError(f"TMPDIR: expected {told}; name a folder with a shorter path")
 
 
 @contextlib.contextmanager
