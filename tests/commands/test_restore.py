@@ -311,7 +311,7 @@ def test_leaves_beyond_a_full_tile_are_not_taken_for_none(registry: Registry, ru
 
 def test_what_an_emptied_node_proposed_meanwhile_is_not_kept(registry: Registry, run: Run, tmp_path: Path) -> None:
     """It began its ledger anew and its witnesses disowned it: restored under that, it would never start again."""
-    with Witnesses(registry.policy.log, lambda: int(time.time())) as three:
+    with Witnesses(registry.policy.log, lambda: registry.now) as three:
         registry.policy = three.policy
         (registry.settings.data / "policy.txt").write_text(str(three.policy))
         sequencer = registry.sequencer()
