@@ -259,6 +259,7 @@ def test_a_second_process_on_the_folder_is_refused(tmp_path: Path, w1: Running, 
         ("gone", "expected what was cosigned last, found No such file"),
         ("flipped", "expected what w1 cosigned of log.example, found "),
         ("torn", "expected what w1 cosigned of log.example, found "),
+        ("emptied", "expected what w1 cosigned of log.example, found "),
         ("another log", "expected what w1 cosigned of other.example, found "),
         ("another name", "expected the key of 'w2', found that of 'w1'"),
         ("key gone", "expected the key that signed"),
@@ -275,6 +276,8 @@ def test_a_damaged_folder_is_refused(tmp_path: Path, log: Log, clock: Clock, dam
         path.write_bytes(raw[:-10] + bytes([raw[-10] ^ 1]) + raw[-9:])
     elif damage == "torn":
         path.write_bytes(raw[:-30])
+    elif damage == "emptied":
+        path.write_bytes(b"")
     elif damage == "key gone":
         (folder / "witness.key").unlink()
     key = Log(origin="other.example").key if damage == "another log" else log.key

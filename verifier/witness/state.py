@@ -1,9 +1,10 @@
 """A witness's folder: its key, and the one note that it cosigned last. Whoever loses that note may sign a second tree.
 
     witness.key   probatum-key-1 <name> <64 hex digits>, mode 0600 (node/keyfile)
-    cosigned      the last cosigned checkpoint, with the log's signatures and ours; empty before the first
+    cosigned      the last cosigned checkpoint, with the log's signatures and ours; before the first, the word NOTHING: a
+                  file that was emptied is no new one
 
-    cosigned, empty     crash: a folder without a key is a new folder
+    cosigned, NOTHING   crash: a folder without a key is a new folder
     witness.key         crash: there or not; from here on a folder without `cosigned` has lost it, and is refused
 
 Only reading and writing them lives here; what may be cosigned is `cosigning`'s.
@@ -23,6 +24,7 @@ from verifier.node import keyfile
 from verifier.node.keyfile import KeyFile
 
 KEY, COSIGNED = "witness.key", "cosigned"
+NOTHING = b"nothing\n"
 
 
 class StateLost(RuntimeError):
@@ -75,9 +77,9 @@ def open_key(folder: Path, name: str | None) -> KeyFile:
 def _create(folder: Path, name: str) -> KeyFile:
     files.make_folder(folder)
     cosigned, part = folder / COSIGNED, folder / (KEY + files.PART)
-    if cosigned.exists() and cosigned.stat().st_size:
+    if cosigned.exists() and cosigned.read_bytes() != NOTHING:
         raise StateLost(f"{folder / KEY}: expected the key that signed {cosigned}, found none; put it back")
-    files.write(cosigned, b"")
+    files.write(cosigned, NOTHING)
     with suppress(FileNotFoundError):
         part.unlink()
     key = keyfile.create(part, name)
@@ -92,7 +94,7 @@ def read(folder: Path, log: VerifierKey, own: VerifierKey) -> Last | None:
     advice = "put back the newest copy of it, or begin a new witness, with another key, in another folder"
     try:
         raw = path.read_bytes()
-        return Last.of(raw, log, own) if raw else None
+        return None if raw == NOTHING else Last.of(raw, log, own)
     except OSError as fault:
         raise StateLost(f"{path}: expected what was cosigned last, found {fault.strerror}; {advice}") from fault
     except NoteError as fault:
