@@ -13,6 +13,7 @@ from verifier.ledger import checkpoint as notes
 from verifier.ledger.cosignature import cosign
 from verifier.ledger.encoding import encode_base64
 from verifier.ledger.note import parse as note_of
+from verifier.ledger.policy import Policy
 from verifier.node import standing
 from verifier.node.quorum import Disowned
 
@@ -53,7 +54,8 @@ LIES: dict[str, tuple[Callable[[HttpWitness, Answer], Answer], str]] = {
     "too much": (lambda _, a: (200, a[1] + b"x" * 20_000), "its answer is longer than 16384 bytes"),
     "elsewhere": (lambda *_: (302, b""), "it did not cosign (302)"),
     "no size": (lambda *_: (409, b"many\n"), "it answered 409 and no size"),
-    "sizes without end": (lambda w, _: (409, b"%d\n" % (w.asked % 2)), "it names another size each time it is asked"),
+    "sizes without end": (lambda w, _: (409, b"%d\n" % (w.asked % 2)), "it does not stand at the size that it names"),
+    "our size, and not from there": (lambda *_: (409, b"18\n"), "it does not stand at the size that it names"),
     "more leaves": (lambda *_: (409, b"99999\n"), "it knows 99999 leaves of this log, more than these 18"),
     "another tree": (lambda *_: (422, b"no \x1b[31m\n"), "did not grow from the one that it knows (422 no [31m)"),
     "a stranger to us": (lambda *_: (404, b""), "it does not know this log (404)"),
@@ -203,3 +205,21 @@ def test_a_rolled_back_store_is_refused(registry: Registry, three: Witnesses) ->
         again.register([registry.product(1)])
     assert sum(witness.head == sequencer.head for witness in three.all) >= 2
     assert registry.published == copied
+
+
+def test_a_rolled_back_store_that_grew_again_is_refused(registry: Registry, three: Witnesses) -> None:
+    """It is as large as what the witnesses hold, and another: they say so by 422, since no proof can lead there."""
+    asked, alone = registry.policy, Policy(registry.policy.log)
+    sequencer = registry.sequencer()
+    sequencer.register([*registry.enrolment(), registry.product()])
+    size, published = sequencer.head.size, registry.mark.read_bytes()
+    until(lambda: all(witness.head.size == size for witness in three.all))
+    registry.client.flushall()
+    registry.policy = alone
+    registry.sequencer().register([*registry.enrolment(), registry.product(1)])
+    registry.policy = asked
+    grown = registry.published
+    assert notes.proposed(grown, asked).size == size
+    with pytest.raises(Disowned, match="it says that this tree did not grow from the one that it knows"):
+        registry.sequencer().step(0.01)
+    assert registry.published == grown != published

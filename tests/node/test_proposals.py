@@ -11,7 +11,7 @@ from witnessed import Witnesses, aside, until
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
 from verifier.ledger.policy import Group, Policy
-from verifier.node import boot, highwater, lease, standing
+from verifier.node import boot, highwater, lease, pending, standing
 from verifier.node.boot import Corrupt
 from verifier.node.cosigning import Stopped
 from verifier.node.lease import LeaseLost
@@ -141,6 +141,28 @@ def test_a_proposal_of_which_a_bit_flipped_is_not_signed_by_anybody(registry: Re
     again = registry.sequencer()
     again.step(0.01)
     assert registry.published != before
+
+
+@pytest.mark.parametrize("what", ["a tile", "a run of ids", "a leaf more", "another's note"])
+def test_a_proposal_that_another_wrote_is_not_signed(registry: Registry, three: Witnesses, what: str) -> None:
+    """Its digest is right, as whoever writes to the store can make it; its tree is not."""
+    left_behind(registry, three)
+    left = pending.read(registry.client)
+    assert left is not None
+    heads = [witness.head for witness in three.all]
+    tile, ids = layout.tile(0, 0), layout.entries(0)
+    changed = {
+        "a tile": {tile: left.writes[tile][:-1] + bytes([left.writes[tile][-1] ^ 1])},
+        "a run of ids": {ids: left.writes[ids][:-64] + left.writes[ids][-32:] + left.writes[ids][-64:-32]},
+        "a leaf more": {ids: left.writes[ids] + left.writes[ids][-32:]},
+        "another's note": {},
+    }[what]
+    stranger = notes.sign(notes.proposed(left.note, registry.policy), bytes(32))
+    note = stranger if what == "another's note" else left.note
+    registry.client.set(layout.PENDING, replace(left, note=note, writes={**left.writes, **changed}).encoded)
+    with pytest.raises(Corrupt, match="what this store proposed last is damaged"):
+        registry.sequencer().step(0.01)
+    assert [witness.head for witness in three.all] == heads
 
 
 def left_behind(registry: Registry, three: Witnesses) -> None:

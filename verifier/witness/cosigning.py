@@ -100,8 +100,8 @@ class Cosigner:
         now = self.clock()
         if before is not None and now < before.time:
             raise NotNow(
-                f"the clock went back: expected {before.time} or later, found {now}; set this machine's clock right, or, "
-                "if it is right and stood ahead before, begin a new witness, with another key, in another folder",
+                f"the clock went back: expected {before.time} or later, found {now}; set this machine's clock right, "
+                "or if it is right, and stood ahead before, begin a new witness, with another key, in another folder",
                 min(before.time - now, 3600),
             )
         return now

@@ -1,8 +1,8 @@
 """A witness's folder: its key, and the one note that it cosigned last. Whoever loses that note may sign a second tree.
 
     witness.key   probatum-key-1 <name> <64 hex digits>, mode 0600 (node/keyfile)
-    cosigned      the last cosigned checkpoint, with the log's signatures and ours; before the first, the word NOTHING: a
-                  file that was emptied is no new one
+    cosigned      the last cosigned checkpoint, with the log's signatures and ours; before the first, NOTHING: a file
+                  that was emptied is no new one
 
     cosigned, NOTHING   crash: a folder without a key is a new folder
     witness.key         crash: there or not; from here on a folder without `cosigned` has lost it, and is refused
