@@ -5,13 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from forge import Forger, cases_of
+from forge import Forger, answer_of, cases_of
 from house import House
 from lying import environment, lying, serving, trust_file
+from msgspec.structs import replace as changed
 from served import free_port
 
 from verifier.commands import main
@@ -19,6 +21,7 @@ from verifier.demo import gtin
 from verifier.settings import ROOT
 from verifier.statements.answer import Answer
 from verifier.statements.product import Product
+from verifier.verdict import evidence as evidences
 
 
 def watch(house: House, folder: Path, url: str, *more: str) -> Result:
@@ -61,6 +64,37 @@ def test_an_answer_from_before_what_was_shown_is_told(demo_house: House, tmp_pat
     assert done.exit_code == 1
     assert {(one["size"], one["seen"]) for one in told} == {(node.size - 1, node.size)}
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("field", ["applies", "withheld"])
+def test_an_answer_that_names_no_leaf_is_told(demo_house: House, tmp_path: Path, field: str) -> None:
+    """Else a name made up would shield a lie: what it stands for is shown by nobody."""
+    pack = cases_of(demo_house)["supplied"].identity
+    (tmp_path / "codes").write_text(pack.digital_link(), "utf-8")
+
+    def lie(answer: Answer) -> dict[str, object]:
+        return {field: sorted([*getattr(answer, field), bytes(32)])} if answer.identity == pack.digital_link() else {}
+
+    with serving(demo_house) as url, lying(demo_house, lie):
+        done = watch(demo_house, tmp_path, url, "--codes", str(tmp_path / "codes"), "--rounds", "20", "--json")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.exit_code == 1
+    assert {one.get("no_leaf") for one in told} == {pack.digital_link()}
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_nobody_signed_tells_of_nobody(demo_house: House, tmp_path: Path) -> None:
+    """A stranger's file in the inbox names no leaf, and no answerer's key signed it."""
+    node, case = Forger(demo_house), cases_of(demo_house)["active"]
+    answer = changed(answer_of(node.remake(case.evidence)), applies=[bytes(32)])
+    (tmp_path / "inbox").mkdir()
+    for name, key in (("log", node.log), ("member", demo_house.key("laboratoires-aubrac"))):
+        forged = replace(case.evidence, answer=node.sign_answer(answer, key))
+        (tmp_path / "inbox" / name).write_bytes(evidences.encode(forged))
+    with serving(demo_house) as url:
+        done = watch(demo_house, tmp_path, url, "--inbox", str(tmp_path / "inbox"), "--rounds", "2", "--json")
+    assert done.exit_code == 0, done.stdout
+    assert len(list((tmp_path / "inbox" / "taken").iterdir())) == 2
 
 
 def test_nobody_there(demo_house: House, tmp_path: Path) -> None:

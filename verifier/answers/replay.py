@@ -4,7 +4,7 @@ Pure: the mirror's statements, its tiles and its checkpoint are arguments. What 
 what these lead to by the very reducers that it follows (state/replay), as of the answer's own size (lies).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -28,19 +28,21 @@ from verifier.verdict.trust import Trust
 class Mirror:
     """A ledger as a follower holds it: its signed `note`, the tiles below it, and the statements that matter to an
     answer (members, keys, its product, lot, recalls and events) by id: (leaf index, bytes). Those that the follower may
-    not read are not in it; then less can be shown."""
+    not read are not in it; then less can be shown. `index_of` is the leaf index of any id, None for what is no leaf."""
 
     note: bytes
     tile: ReadTile
     leaves: Mapping[bytes, tuple[int, bytes]]
+    index_of: Callable[[bytes], int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """What came of it: `convictions`, one a code, each checked as its reader will; and what was not
     judged: "state" (not all steps that it names are here), "issue" (nobody showed whether the serial was issued),
-    "size" (it is younger than the mirror), "unentitled" (leaves that no honest log holds were left aside), or the rule
-    by which it is nobody's answer."""
+    "size" (it is younger than the mirror), "unentitled" (leaves that no honest log holds were left aside), "no_leaf"
+    (it names what was no leaf then, as no honest node does: no file proves that), or the rule by which it is nobody's
+    answer."""
 
     convictions: tuple[Conviction, ...] = ()
     not_judged: tuple[str, ...] = ()
@@ -104,6 +106,10 @@ def _not_judged(answer: Answer, mirror: Mirror, serial: SerialProof | None) -> I
         yield "state"
     if answer.state in NOT_ISSUED and serial is None:
         yield "issue"
+    if mirror.index_of is not None:
+        indexes = map(mirror.index_of, (*answer.applies, *answer.withheld))
+        if any(index is None or index >= answer.size for index in indexes):
+            yield "no_leaf"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ replays every answer heard. What convicts is written to --out, a file each, and 
 {"conviction": name, ...} as answers/convict.to_json with --json.
 
 Exit, after --rounds or a signal: 0 nothing false was heard; 1 somebody was convicted, or what was shown is wrong though
-no file proves it (bytes that are not what the log signed, an answer from an older ledger than was shown before);
+no file proves it (bytes that are not what the log signed, an answer from an older ledger than was shown before, or one
+that names what is no leaf);
 2 the log was never reached; 64 asked wrongly.
 """
 
@@ -36,6 +37,7 @@ from verifier.node.remote import Remote
 from verifier.node.testimony import Lied, Unreached
 from verifier.node.watcher import Watcher
 from verifier.settings import Settings
+from verifier.statements.answer import Answer
 from verifier.verdict import evidence as evidences
 from verifier.verdict import trust as trusts
 
@@ -77,8 +79,10 @@ class Watch:
                 self._told({"file": path.name, "said": said}, f"{path.name}: {said}")
                 self._publish(found)
         there = self._ask()
-        for _, replayed in self.watcher.replay():
+        for raw, replayed in self.watcher.replay():
             self._publish(replayed.convictions)
+            if "no_leaf" in replayed.not_judged:
+                self._strange(answer_in(raw))
         return there
 
     def _ask(self) -> bool:
@@ -96,6 +100,12 @@ class Watch:
         except ValueError as fault:  # not evidence of this log: nobody would believe it either
             self._told({"unbelieved": text, "why": str(fault)}, f"{text}: {fault}")
         return True
+
+    def _strange(self, answer: Answer) -> None:
+        """To name what is no leaf hides what is one: less can be shown beside it. No file proves it: it is told."""
+        self.status = LIED
+        sentence = f"{answer.identity}: answered as of {answer.size} leaves, and names what is none of them"
+        self._told({"no_leaf": answer.identity, "size": answer.size}, sentence)
 
     def _behind(self, text: str, size: int) -> None:
         """To answer from an older ledger than was shown a moment ago hides what came since: no file proves it, and it

@@ -175,7 +175,7 @@ class Watcher:
     def mirror(self, identity: Identity, answer: Answer) -> Mirror:
         """What is here of all that may matter to an answer."""
         leaves = self.memory.leaves(self._topics(identity), (*answer.applies, *answer.withheld))
-        return Mirror(self.memory.note or b"", lru_cache(TILES)(self.memory.tile), leaves)
+        return Mirror(self.memory.note or b"", lru_cache(TILES)(self.memory.tile), leaves, self.memory.leaf_of)
 
     @staticmethod
     def _topics(identity: Identity) -> Iterable[str]:
