@@ -313,6 +313,16 @@ def test_a_proof_is_followed_from_our_own_leaf(demo_house: House) -> None:
         assert one.kind == (None if statement.kind == "event" else statement.kind)
 
 
+@pytest.mark.parametrize("kind", ["batch", "recall", "event"])
+def test_a_receipt_looks_like_no_verdict(demo_house: House, kind: str) -> None:
+    """Whoever sells copies can hand out the receipt of the lot: a page in green would speak for the box."""
+    index = next(at for at, one in enumerate(demo_house.leaves()) if one.kind == kind)
+    for data in (proof_of(demo_house, index), LogStore(demo_house.store).checkpoint()):
+        page = sent(demo_house.http, data, headers=PAGE).get_data(as_text=True)
+        assert "finding neutral" in page
+        assert not re.search(r'class="[^"]*\b(genuine|caution|do_not_use)\b', page)
+
+
 def test_who_signed_an_event_is_told_to_nobody(demo_house: House) -> None:
     index = next(at for at, one in enumerate(demo_house.leaves()) if one.kind == "event")
     (one,) = found(demo_house, proof_of(demo_house, index)).statements

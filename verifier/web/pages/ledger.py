@@ -26,10 +26,11 @@ SHORT = 6  # characters of a hash shown at each end
 ROSTER = ("genesis", "member", "key")  # the kinds that say who may sign
 FIRST = ("recall", "batch")
 OUTCOMES = {
-    "placed": "neutral", "published": "genuine", "fork": "do_not_use", "unproven": "caution", "ahead": "caution",
+    "placed": "neutral", "published": "neutral", "fork": "do_not_use", "unproven": "caution", "ahead": "caution",
     "stranger": "unverified", "convicts": "do_not_use", "convicts_nobody": "unverified",
 }  # fmt: skip
-"""What a finding says -> whose look it wears. Where a box stands says nothing about it: only a verdict may look so."""
+"""What a finding says -> whose look it wears. That something stands in the ledger says nothing about a box: only a
+verdict may look so."""
 
 
 def ledger_page(
