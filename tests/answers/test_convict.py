@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import pytest
 from forge import Case, Forger, answer_of, cases_of, event_of, key_statement, signed, trust
 from house import House
@@ -17,6 +18,8 @@ from verifier.answers.lies import WORDS
 from verifier.answers.replay import Mirror, Replayed, replay
 from verifier.ledger import checkpoint as notes
 from verifier.ledger.checkpoint import Checkpoint
+from verifier.ledger.note import VerifierKey
+from verifier.ledger.policy import Log
 from verifier.statements.answer import Answer
 from verifier.statements.envelope import Statement, read, sign
 from verifier.statements.kinds import body_of
@@ -334,6 +337,44 @@ def test_a_log_that_signed_two_trees(node: Forger, cases: dict[str, Case]) -> No
             convict(Conviction(here, seen=honest), trust(house))
 
 
+def test_another_log_of_the_policy_is_not_held_against_ours(node: Forger, cases: dict[str, Case]) -> None:
+    """A policy may believe several logs: the tree of one says nothing about what another signed, or was asked."""
+    seed, believed = bytes([5]) * 32, trust(node.house)
+    other = VerifierKey.of_seed("other.example", seed)
+    two = replace(believed, policy=replace(believed.policy, others=(Log(other),)))
+    theirs = notes.sign(Checkpoint("other.example", node.size, bytes(32)), seed)
+    assert notes.open(theirs, two.policy).origin == "other.example"
+    alone = replace(cases["active"].evidence, answer=None, statements=(), serial=None)
+    for note, seen in ((node.note(), theirs), (theirs, node.note())):
+        with pytest.raises(Unproven):
+            convict(Conviction(replace(alone, checkpoint=note), seen=seen), two)
+    grown = notes.sign(Checkpoint("other.example", node.size, node.root), seed)
+    hidden = node.remake(cases["recalled"].evidence, without=[r.id for r in node.leaves if r.kind == "recall"])
+    with pytest.raises(Unproven, match="origin"):
+        convict(Conviction(replace(hidden, checkpoint=grown)), two)
+
+
+def test_a_growth_that_was_made_up_convicts_nobody(node: Forger, cases: dict[str, Case]) -> None:
+    """Who carries a file chooses the root in it: what is older and honest must not seem to be another tree's."""
+    case, old = cases["active"], node.cut(node.size - 3)
+    true, others = node.growth(old.size), node.growth(old.size - 1)
+    honest = old.remake(case.evidence)
+    here = replace(honest, checkpoint=node.note(), statements=node.show(read(one.raw).id for one in honest.statements))
+    for growth in (
+        replace(true, root=bytes(32)),
+        replace(true, root=bytes(32), path=()),
+        replace(true, root=old.cut(old.size - 1).root, path=others.path),
+        replace(true, root=node.root, path=()),
+        replace(others, root=bytes(32)),
+    ):
+        for conviction in (
+            Conviction(replace(here, growth=growth)),
+            Conviction(replace(here, answer=None, statements=(), serial=None, growth=growth), seen=old.note()),
+        ):
+            with pytest.raises(Unproven):
+                convict(conviction, trust(node.house))
+
+
 def test_who_is_nobodys_answerer_is_not_convicted(node: Forger, cases: dict[str, Case]) -> None:
     """A key of another purpose, one never enrolled, one that was revoked, one reported stolen: whoever held it lied."""
     case, house = cases["active"], node.house
@@ -364,6 +405,10 @@ def test_what_is_shown_must_be_proven(node: Forger, cases: dict[str, Case]) -> N
     (good,) = replayed(grown, grown.remake(case.evidence).answer, case).convictions
     said, exhibits = good.said, good.said.statements
     moved = replace(exhibits[-1], index=exhibits[-1].index - 1)
+    answer = answer_of(said)
+    spelt = grown.sign_answer(changed(answer, identity=answer.identity.replace("id.gs1.org", "ID.GS1.ORG")))
+    parts = cbor2.loads(said.answer or b"").value
+    headed = cbor2.dumps(cbor2.CBORTag(18, [parts[0], {99: b"x"}, *parts[2:]]), canonical=True)
     convict(good, trust(node.house))
     bad = {
         "another genesis": (good, trust(node.house, genesis=bytes(32))),
@@ -376,6 +421,8 @@ def test_what_is_shown_must_be_proven(node: Forger, cases: dict[str, Case]) -> N
         "without who enrolled them": (replace(good, said=replace(said, statements=exhibits[-1:])), None),
         "without the recall": (replace(good, said=replace(said, statements=exhibits[:-1])), None),
         "no answer": (replace(good, said=replace(said, answer=exhibits[-1].raw)), None),
+        "an identity spelt otherwise": (replace(good, said=replace(said, answer=spelt)), None),
+        "the answer under another header": (replace(good, said=replace(said, answer=headed)), None),
         "the answer twice": (replace(good, other=said.answer), None),
         "nothing": (replace(good, said=replace(said, answer=None)), None),
     }  # fmt: skip
