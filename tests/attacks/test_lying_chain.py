@@ -2,6 +2,7 @@
 no money is lost to it, and it ends neither the watch nor the node."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -157,10 +158,38 @@ def test_who_stalls_is_left_after_the_time_that_was_given(misled: Anchorer, liar
     released = threading.Event()
     liar.lie = lambda _, answer: (released.wait(20), answer)[1]
     begun = time.monotonic()
-    with pytest.raises(Unreached, match="was not reached \\(ReadTimeout\\)"):
+    with pytest.raises(Unreached, match="did not answer eth_chainId within 2 s"):
         misled.anchoring.round()
     assert time.monotonic() - begun < 10
     released.set()
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 O", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_who_drips_is_left_after_that_time_too(misled: Anchorer, local_chain: LocalChain, head: bytes) -> None:
+    """A byte now and then, of a header as of an answer, would keep a node from starting for days."""
+    over = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        said, _ = listening.accept()
+        with said, suppress(OSError):
+            said.sendall(head)
+            while not over.wait(0.2):
+                said.sendall(b"K")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=[listening])
+        thread.start()
+        begun = time.monotonic()
+        try:
+            with Chain(f"http://127.0.0.1:{listening.getsockname()[1]}", misled.chain.chosen, 1.0) as chain:
+                with pytest.raises(Unreached, match="did not answer eth_chainId within 1 s"):
+                    chain.check()
+                assert time.monotonic() - begun < 5
+                chain.rpc.url = local_chain.url
+                chain.check()  # and it can be asked again
+        finally:
+            over.set()
+            thread.join(5)
 
 
 def test_a_hidden_anchor_is_told_as_gone_and_never_sent_twice_for_nothing(misled: Anchorer, liar: Liar) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from verifier.node.quorum import Disowned
 from verifier.store import deposits, layout
 from verifier.store.log import LogStore
 from verifier.store.projection import digest
+from verifier.verdict.trust import decode, encode
 from verifier.web.desk import deposit_folder
 
 Run = Callable[..., Result]
@@ -200,12 +202,14 @@ def test_an_interrupted_restore_is_refused_by_the_node_and_goes_on(
     assert refused.exit_code == 1
     assert "this store holds 0 leaves" in refused.output or "found leaves without one" in refused.output
     monkeypatch.setattr(command.Restorer, "publish", publish)
-    registry.client.delete(layout.body(bytes.fromhex(asked[9].removeprefix("entries/"))))
+    gone, altered = (layout.body(bytes.fromhex(path.removeprefix("entries/"))) for path in asked[9:11])
+    registry.client.delete(gone)
+    registry.client.setrange(altered, 20, b"?")
     assert run("restore", "--from", out).exit_code == 0
-    assert asked[SIZE:] == [asked[9]]  # what was there, whole, is not asked for again
+    assert asked[SIZE:] == asked[9:11]  # what was there, whole, is not asked for again
     assert held(registry) == before
     assert run("restore", "--from", out).exit_code == 0  # nothing to do
-    assert len(asked) == SIZE + 1
+    assert len(asked) == SIZE + 2
 
 
 # --- refused ---
@@ -386,6 +390,20 @@ def test_not_the_other_ledger_of_the_same_key(registry: Registry, run: Run, out:
         result = run("restore", "--from", out, *words)
         assert result.exit_code == 1
         assert "as node/high-water knows it, found" in result.output
+
+
+def test_not_the_ledger_of_another_genesis(registry: Registry, run: Run, out: Path, tmp_path: Path) -> None:
+    """The trust says whose ledger it is, and what stands in the folder too; neither gives way to the other."""
+    burn(registry)
+    other = tmp_path / "trust.json"
+    other.write_text(encode(replace(decode((out / "trust.json").read_text()), genesis=bytes(32))))
+    result = run("restore", "--from", out, "--trust", other)
+    assert result.exit_code == 64
+    assert f"{other}: expected the ledger of {registry.settings.data}, found another's" in result.output
+    result = run("restore", "--from", out, "--trust", other, PROBATUM_DATA=str(tmp_path / "bare"))
+    assert result.exit_code == 1
+    assert f"tile/entries/000.p/{SIZE}, byte 2: expected {'00' * 32}" in result.output
+    assert registry.client.keys() in ([], [layout.EPOCH])
 
 
 def test_an_altered_mark_is_not_passed_over(registry: Registry, run: Run, out: Path) -> None:

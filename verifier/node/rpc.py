@@ -3,7 +3,7 @@ elsewhere. An address may hold a password or a key in its path or query, so no m
 """
 
 import re
-import time
+import threading
 from collections.abc import Callable
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
@@ -48,8 +48,11 @@ class Rpc(JSONBaseProvider):
     def __init__(self, url: str, whole_s: float = TIMEOUT_S) -> None:
         super().__init__()
         self.url, self.whole_s, self.host = url, whole_s, host(url)
-        self._http = httpx.Client(
-            timeout=httpx.Timeout(whole_s, connect=min(3.0, whole_s)),
+        self._http = self._client()
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(
+            timeout=httpx.Timeout(self.whole_s, connect=min(3.0, self.whole_s)),
             follow_redirects=False,
             trust_env=False,
             headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
@@ -69,15 +72,33 @@ class Rpc(JSONBaseProvider):
         return answer
 
     def _post(self, asked: bytes, method: str) -> bytes:
-        deadline = time.monotonic() + self.whole_s
+        if self._http.is_closed:
+            self._http = self._client()
+        late, http = threading.Event(), self._http
+
+        def cut() -> None:
+            late.set()
+            http.close()
+
+        bell = threading.Timer(self.whole_s, cut)
+        bell.daemon = True
+        bell.start()  # a time limit of httpx is for each read, which may bring a byte, of a header too
+        try:
+            return self._read(asked, method)
+        except (httpx.HTTPError, RuntimeError, OSError) as fault:
+            if not (late.is_set() or isinstance(fault, httpx.ReadTimeout)):
+                raise
+            raise Unreached(f"the chain at {self.host} did not answer {method} within {self.whole_s:.0f} s") from None
+        finally:
+            bell.cancel()
+
+    def _read(self, asked: bytes, method: str) -> bytes:
         with self._http.stream("POST", self.url, content=asked) as said:
             body = b""
             for chunk in said.iter_raw():
                 body += chunk
                 if len(body) > MAX_ANSWER:
                     raise Lied(f"the chain at {self.host} was asked {method}: expected at most {MAX_ANSWER} bytes")
-                if time.monotonic() > deadline:
-                    raise Unreached(f"the chain at {self.host} did not answer {method} within {self.whole_s:.0f} s")
             if not said.is_success and not body.lstrip().startswith(b"{"):
                 raise Unreached(f"the chain at {self.host} answered {said.status_code}")
             return body
