@@ -84,6 +84,25 @@ def test_the_quorum_lost_and_back(registry: Registry, three: Witnesses) -> None:
     assert standing.read(registry.client).lost_since == 0
 
 
+def test_the_lease_is_held_while_the_quorum_is_missing(
+    registry: Registry, three: Witnesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes: a node that let go of it would give the store to another in the middle of a commit."""
+    monkeypatch.setattr("verifier.node.lease.TTL_MS", 1500)
+    sequencer = registry.sequencer()
+    for witness in three.all:
+        witness.stop()
+    waiting = aside(lambda: sequencer.register(registry.enrolment()))
+    until(lambda: registry.told)
+    held, end = registry.client.get(layout.LEASE), time.monotonic() + 2.5
+    while time.monotonic() < end:
+        assert registry.client.get(layout.LEASE) == held is not None
+        assert not waiting.done()
+    registry.stopping = True
+    with pytest.raises(Stopped):
+        waiting.result(20)
+
+
 # --- time ---
 
 

@@ -201,6 +201,23 @@ def test_after_a_failed_writing_the_disk_is_asked(
     assert add_checkpoint(w1.url, log.request(stands, 6).encode()).status_code == 200
 
 
+def test_a_note_that_we_cosigned_and_do_not_remember(tmp_path: Path, log: Log, clock: Clock) -> None:
+    """Whoever shows it, this folder is an older copy of ours: from then on nothing is cosigned."""
+    folder = tmp_path / "w1"
+    with witness(folder, log.key, "w1", clock) as w1:
+        assert add_checkpoint(w1.url, log.request(0).encode()).status_code == 200
+        copy = (folder / "cosigned").read_bytes()
+        log.grow(2)
+        line = add_checkpoint(w1.url, log.request(5).encode())
+        assert line.status_code == 200
+    (folder / "cosigned").write_bytes(copy)
+    with witness(folder, log.key, "w1", clock) as w1:
+        shown = add_checkpoint(w1.url, log.request(5).encode() + line.content)
+        assert (shown.status_code, "it is an older copy; put back the newest" in shown.json()["detail"]) == (503, True)
+        assert add_checkpoint(w1.url, Log(5, "x").grow(2).request(5).encode()).status_code == 503
+        assert (folder / "cosigned").read_bytes() == copy
+
+
 # --- races ---
 
 
