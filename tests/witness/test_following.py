@@ -13,9 +13,11 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
-from forge import Forger
+from forge import Forger, key_statement
 from house import House
 from registry import CANAL, HALLES, MAKER
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
 from witnesses import PLAIN, Face, add_checkpoint, cosigned_at, served, until, witness
 
 from verifier.commands import main
@@ -25,12 +27,15 @@ from verifier.ledger.note import COSIGNATURE, VerifierKey
 from verifier.ledger.policy import Policy, Witness
 from verifier.ledger.witnessing import AddCheckpoint
 from verifier.node import signed_request
+from verifier.node.copying import Leaf
 from verifier.node.keyfile import KeyFile, load
+from verifier.statements.errors import Refused
 from verifier.statements.kinds import KINDS, body_of
 from verifier.statements.readers import CLASSES
 from verifier.verdict.trust import encode
 from verifier.web.desk import trust_of
 from verifier.witness import forks
+from verifier.witness.members import Members
 from verifier.witness.running import Following, Running
 from verifier.witness.server import Server
 
@@ -179,6 +184,38 @@ def test_a_signed_request_is_good_once_and_for_one_path(demo_house: House, whole
     assert (again.status_code, again.json()["type"]) == (403, "/problems/replayed")
     stranger = KeyFile("nobody", bytes(32))
     assert get_as(whole, stranger, f"entries/{event.id.hex()}").status_code == 403
+
+
+def test_a_key_that_was_revoked_reads_no_more(demo_house: House) -> None:
+    key, members = demo_house.key(CANAL), Members()
+    leaves = [Leaf(index, one.id, one) for index, one in enumerate(demo_house.leaves())]
+    members.hear(leaves)
+    base, path = "http://w1.example", "/entries/" + "0" * 64
+
+    def asked() -> Request:
+        headers = signed_request.sign("GET", base + path, None, key.seed, key.kid)
+        return Request(EnvironBuilder(path, base, headers=headers).get_environ())
+
+    found = members.asker(asked())
+    assert found is not None
+    assert found.member == CANAL
+    end = key_statement(key, key.public, "revoked")
+    members.hear([Leaf(len(leaves), end.id, end)])
+    with pytest.raises(Refused, match="request signature"):
+        members.asker(asked())
+
+
+def test_nothing_is_handed_on_before_its_checkpoint_is_mirrored(
+    demo_house: House, log_url: str, tmp_path: Path
+) -> None:
+    key, size = demo_house.key(CANAL), len(demo_house.leaves())
+    coming = key_statement(key, key.public, "revoked")
+    with following(demo_house, tmp_path / "w1", log_url) as running:
+        assert running.follower is not None
+        running.follower.mirror.keep({f"entries/{coming.id.hex()}": coming.raw})
+        running.follower.index.keep([Leaf(size, coming.id, coming)])
+        assert get(running, f"entries/{coming.id.hex()}").status_code == 404
+        assert get(running, f"entries/{demo_house.leaves()[0].id.hex()}").status_code == 200
 
 
 def test_who_comes_without_a_key_has_what_is_for_anyone_and_the_rest_later(
