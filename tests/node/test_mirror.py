@@ -187,6 +187,25 @@ def test_nothing_wrong_is_kept(shown: Shown, mirror: Mirror, name: str) -> None:
     assert len(copied(shown, mirror)) == wide.size
 
 
+def test_a_deposit_of_other_bytes_is_not_kept(shown: Shown, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else says what a deposit holds: the digest in the statement does, and it is lacking until it is right."""
+    honest = shown.chunks
+    for lie in (
+        lambda path: iter([b"\0", *honest(path)]),
+        lambda path: list(honest(path))[:-1],
+        lambda _: iter([b"x"]),
+    ):
+        monkeypatch.setattr(shown, "chunks", lie)
+        heard = copied(shown, mirror)
+        named = {digest for leaf in heard for digest in copying.deposits_of(leaf.statement)}
+        assert {digest for leaf in heard for digest in leaf.lacking} == named
+        assert list((mirror.folder / "deposits").iterdir()) == []
+        (mirror.folder / "checkpoint").unlink()
+    monkeypatch.setattr(shown, "chunks", honest)
+    assert not any(leaf.lacking for leaf in copied(shown, mirror))
+    assert {path.name for path in (mirror.folder / "deposits").iterdir()} == {digest.hex() for digest in named}
+
+
 @pytest.mark.parametrize("size", [1, 255, 256, 300, 512])
 def test_another_tree_is_a_fork_with_its_proof(shown: Shown, mirror: Mirror, size: int) -> None:
     """Nothing that is here is changed by it."""
@@ -211,6 +230,10 @@ def test_a_damaged_mirror_is_mended(shown: Shown, mirror: Mirror) -> None:
     copied(shown, mirror)
     assert tiles.root(shown.wide.size, mirror.tile) == shown.wide.head.root
     assert mirror.ids(1, 256) == shown.wide.log.ids(256, 512)
+    edge = mirror.folder / tiles.Tile(0, 2, shown.wide.size - 512).path()  # of the very tree that is copied
+    edge.write_bytes(flipped(Answer(200, edge.read_bytes())).body)
+    copied(shown, mirror)
+    assert tiles.root(shown.wide.size, mirror.tile) == shown.wide.head.root
 
 
 @pytest.mark.parametrize("path", ["../x", "entries/../checkpoint", "entries/00", "tile/0/../../x", "", "/etc/passwd"])

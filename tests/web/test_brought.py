@@ -35,6 +35,7 @@ from verifier.verdict.verdict import utc
 from verifier.web import shapes
 from verifier.web.brought import LIMIT
 from verifier.web.desk import Desk
+from verifier.web.limits import DEVICE
 
 JSON, PAGE = {"Accept": "application/json", "Accept-Language": "en"}, {"Accept": "text/html", "Accept-Language": "en"}
 
@@ -184,6 +185,12 @@ def test_guessing_is_limited_here_too(counted: Counted) -> None:
     page = sent(counted.http, text=wrong(counted.house, 600).digital_link(), headers=PAGE)
     assert (page.status_code, "Too many tries" in page.get_data(as_text=True)) == (429, True)
     assert page.headers["Retry-After"]
+
+
+def test_files_are_counted_as_scans(counted: Counted) -> None:
+    """Each may hold thousands of signatures to check."""
+    told = [sent(counted.http, b"junk").status_code for _ in range(DEVICE.scans.amount + 1)]
+    assert (set(told[:-1]), told[-1]) == ({415}, 429)
 
 
 # --- evidence ---
