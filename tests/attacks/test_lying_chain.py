@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from onchain import Anchorer, Growing, members
 
 from verifier.ledger.anchor import calldata
 from verifier.node.account import FEE, TIP
-from verifier.node.ethereum import Chain, known
+from verifier.node.ethereum import STALE_S, Chain, known
 from verifier.node.local_chain import LocalChain, post
 from verifier.node.rpc import MAX_ANSWER, ChainError, Lied, Unreached
 
@@ -190,6 +191,20 @@ def test_who_drips_is_left_after_that_time_too(misled: Anchorer, local_chain: Lo
         finally:
             over.set()
             thread.join(5)
+
+
+def test_a_chain_that_stands_still_is_not_gone_by(misled: Anchorer, liar: Liar) -> None:
+    """A node that stopped following shows what was: how deep an anchor lies, and that nobody contradicts it."""
+
+    def lie(method: str, answer: dict[str, Any]) -> Any:
+        told = {"eth_chainId": "0x1", "web3_clientVersion": "Geth/v1.16.0"}
+        return {**answer, "result": told[method]} if method in told else answer
+
+    liar.lie, now = lie, int(time.time())
+    with Chain(liar.url, replace(misled.chain.chosen, chain=1)) as chain:
+        assert chain.check(now) is False
+        with pytest.raises(Unreached, match=r"expected a block of the last 15 minutes, found one \d+ s old"):
+            chain.check(now + STALE_S + 60)
 
 
 def test_a_hidden_anchor_is_told_as_gone_and_never_sent_twice_for_nothing(misled: Anchorer, liar: Liar) -> None:

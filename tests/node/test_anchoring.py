@@ -9,12 +9,16 @@ import pytest
 import redis
 from onchain import DEPTH, HOUR, Anchorer, Growing, members, raw
 from registry import Registry
+from wide import Wide
 
+from verifier.ledger import tiles
 from verifier.node.account import Poor
-from verifier.node.anchoring import Stored
+from verifier.node.anchoring import Shown, Stored
 from verifier.node.ethereum import Chain
+from verifier.node.held import Held
 from verifier.node.local_chain import LocalChain
 from verifier.node.rpc import Unreached
+from verifier.node.testimony import Answer, Lied
 from verifier.store.anchors import anchors, keep
 from verifier.store.log import LogStore
 
@@ -224,3 +228,24 @@ def test_a_real_store_is_anchored_and_shown(
     alone.anchoring.round()
     heads = [(one.size, one.root) for one in anchors(store)]
     assert heads == [(head.size, head.root) for head in (sequencer.head, before)]
+
+
+def test_a_log_that_is_served_is_proved_before_it_is_anchored(wide: Wide) -> None:
+    """Who anchors from another's machine says nothing on the chain that the log did not sign."""
+
+    class Served(Held):
+        lie = False
+
+        def get(self, path: str, limit: int) -> Answer:
+            answer = super().get(path, limit)
+            return Answer(answer.status, answer.body[:-1] + b"?") if self.lie and "tile" in path else answer
+
+    source = Served(wide.registry.client, wide.registry.settings.data, wide.note)
+    book = Shown(source, wide.registry.policy)
+    assert book.head() == wide.head
+    for size in (0, 1, 256, 300, 512, wide.size):
+        source.lie = False
+        assert book.root(size) == tiles.root(size, wide.log.tile)
+        source.lie = True
+        with pytest.raises(Lied):
+            book.root(size)

@@ -3,10 +3,11 @@
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -53,7 +54,10 @@ def raw(account: LocalAccount) -> bytes:
 
 
 def gas(local_chain: LocalChain, transaction: bytes) -> int:
-    receipt: Any = local_chain.call("eth_getTransactionReceipt", spell(transaction))
+    deadline, receipt = time.monotonic() + 20, None
+    while receipt is None:  # it answers for a transaction before the block of it
+        assert time.monotonic() < deadline
+        receipt = cast(Any, local_chain.call("eth_getTransactionReceipt", spell(transaction)))
     assert receipt["status"] == "0x1"
     return int(receipt["gasUsed"], 16)
 

@@ -23,14 +23,13 @@ from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
 from verifier.ledger.anchor import Said, agreements, spell
 from verifier.ledger.checkpoint import Checkpoint
-from verifier.ledger.encoding import HASH_BYTES
-from verifier.ledger.merkle import EMPTY_ROOT, verify_consistency
+from verifier.ledger.merkle import EMPTY_ROOT
 from verifier.ledger.note import MAX_BYTES as NOTE_BYTES
 from verifier.ledger.policy import Policy
-from verifier.ledger.tiles import Tile
 from verifier.node.auditor import Source
 from verifier.node.ether import LocalAccount
 from verifier.node.ethereum import Chain
+from verifier.node.proved import ProvedTiles
 from verifier.node.testimony import OK, Lied
 from verifier.store.anchors import Anchor
 from verifier.store.log import LogStore
@@ -68,7 +67,7 @@ class Stored:
 
 
 class Shown:
-    """A Book that another machine serves (C2SP tlog-tiles): every root is held against the signed head. Raises
+    """A Book that another machine serves (C2SP tlog-tiles): every root is proved under the signed head. Raises
     Unreached or Lied of node/testimony, or ValueError."""
 
     def __init__(self, source: Source, policy: Policy) -> None:
@@ -77,29 +76,15 @@ class Shown:
 
     def head(self) -> Checkpoint:
         """See Book."""
-        self._head = notes.open(self._have("checkpoint", NOTE_BYTES), self.policy)
+        answer = self.source.get("checkpoint", NOTE_BYTES)
+        if answer.status != OK:
+            raise Lied("checkpoint", None, f"status {OK}", answer.status)
+        self._head = notes.open(answer.body, self.policy)
         return self._head
 
     def root(self, size: int) -> bytes:
         """See Book."""
-        head = self._head or self.head()
-        found = tiles.root(size, self._tile)
-        if size:
-            path = tiles.consistency_path(size, head.size, self._tile)
-            verify_consistency(size, head.size, path, found, head.root)
-        return found
-
-    def _tile(self, level: int, number: int, width: int) -> bytes:
-        size = self._head.size if self._head else 0
-        held = tiles.width_of(level, number, size)
-        return self._have(Tile(level, number, held).path(), held * HASH_BYTES)[: width * HASH_BYTES]
-
-    def _have(self, path: str, limit: int) -> bytes:
-        answer = self.source.get(path, limit)
-        if answer.status != OK or len(answer.body) > limit:
-            found = f"{len(answer.body)} bytes" if answer.status == OK else answer.status
-            raise Lied(path, None, f"status {OK} and at most {limit} bytes", found)
-        return answer.body
+        return tiles.root(size, ProvedTiles(self.source, self._head or self.head()))
 
 
 @dataclass(frozen=True, slots=True)
