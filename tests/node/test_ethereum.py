@@ -172,6 +172,14 @@ def test_a_dear_block_is_waited_out(chain: Chain, local_chain: LocalChain, accou
         chain.tell(accounts[0], 5, R[0])
 
 
+def test_no_more_is_offered_than_the_cap(chain: Chain, local_chain: LocalChain, accounts: list[LocalAccount]) -> None:
+    """Twice the price of now is offered, so that dearer blocks may come: but never more than FEE."""
+    local_chain.call("anvil_setNextBlockBaseFeePerGas", hex(FEE * 3 // 4))
+    local_chain.call("anvil_mine")
+    sent: Any = local_chain.call("eth_getTransactionByHash", spell(chain.tell(accounts[0], 3, R[0])))
+    assert int(sent["maxFeePerGas"], 16) == FEE
+
+
 def test_nobody_there_is_one_sentence_that_shows_no_secret(chosen: Chosen) -> None:
     with (
         Chain("http://me:secret@127.0.0.1:9/v3/secret?key=secret", chosen) as chain,
