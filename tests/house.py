@@ -54,7 +54,7 @@ class House:
         self.desk = Desk(self.settings, self.store, self.clock)
         web.wire(self.app, self.desk, self.settings.proxies)
         self.client = Client(BASE, httpx.WSGITransport(app=self.app, raise_app_exceptions=True))
-        self.http = self.app.test_client()
+        self.http = self.app.test_client(use_cookies=False)  # many share it: none leaves the others its language
         self._stop = threading.Event()
 
     def __enter__(self) -> Self:

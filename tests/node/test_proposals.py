@@ -1,6 +1,7 @@
 """What a witness may have signed is proposed until it is published, by whoever sequences: exactly that tree."""
 
 import contextlib
+import threading
 from dataclasses import replace
 
 import pytest
@@ -175,6 +176,8 @@ def left_behind(registry: Registry, three: Witnesses) -> None:
     with pytest.raises(Stopped):
         dying.register([registry.product(), registry.batch(k=2)])
     registry.stopping = False
+    for asking in (one for one in threading.enumerate() if one.name.startswith("asks ")):
+        asking.join(20)  # or it would ask them once they are back
     for witness in three.all:
         witness.start()
 

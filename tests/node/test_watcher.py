@@ -178,6 +178,7 @@ def test_the_trusts_own_checkpoint_is_held_against_the_log(memory: Memory, node:
 
 def test_an_answer_from_another_tree_convicts_both(memory: Memory, node: Forger, case: Case) -> None:
     """The log by the checkpoint that came with it, the answer's key by the root that it names."""
+    node = node.grown(*(product(node, f"Told by nobody {number}") for number in range(3)))  # not the case's
     found, _ = followed(memory, node)
     fork = many(node.cut(node.size - 3), 2)
     (log,) = found.hear(fork.remake(case.evidence))
