@@ -1,10 +1,13 @@
-"""How long a node takes to hash a million leaves again: at boot, before it signs anything, and in `fsck`.
+"""How long a node takes to hash a million leaves again: at boot, before it signs anything, and in `fsck`; and to make
+one leaf's proof of inclusion from the store, at three sizes of the ledger.
 
 The ledger is laid straight into the store, as the log keeps it: tiles, ids, leaf numbers, statements. Registering a
 million one after the other is another figure. Nothing else is in it: no deposits, no packs. What is told is the wall's
 time; Python's hashing and reading share one core, and Redis works on another: the processor time of each stands beside.
 """
 
+import random
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,11 +28,13 @@ from verifier.node import boot, highwater
 from verifier.settings import Settings
 from verifier.store import layout
 from verifier.store.embedded import EmbeddedRedis
+from verifier.store.log import LogStore
 from verifier.store.redis import connect
 from verifier.web.desk import policy_of
 
 MILLION = 1_000_000
 BOOT_S, FSCK_S = 5.0, 10.0
+PROOFS, PROOF_MS = 400, 2.0
 SIZES = (2216, 300, 300, 300)
 """Bytes of the statements, in turn: in the demo world every fourth is an event, and these are the medians."""
 RUN = 4096
@@ -45,7 +50,27 @@ def figures(folder: Path) -> list[Figure]:
         policy, mark = policy_of(folder), highwater.read(folder / "node" / "high-water")
         rows = [_figure("boot check of 10^6 leaves", BOOT_S, client, lambda: boot.verify(client, policy, mark))]
         rows.append(_figure("fsck of 10^6 leaves", FSCK_S, client, lambda: _whole(settings, client)))
+        rows += _proofs(client)
         client.close()
+    return rows
+
+
+def _proofs(client: redis.Redis) -> list[Figure]:
+    """Leaves at random, nothing remembered from one to the next; the median, and how it grows beside the logarithm."""
+    chance, first, rows = random.Random(1), 0.0, []
+    for power in (4, 5, 6):
+        size, taken = 10**power, []
+        for _ in range(PROOFS):
+            log, leaf, begun = LogStore(client), chance.randrange(size), time.perf_counter()
+            log.path(leaf, size)
+            taken.append((time.perf_counter() - begun) * 1e3)
+        p50, p95 = statistics.median(taken), statistics.quantiles(taken, n=20)[18]
+        first = first or p50
+        met = p50 < PROOF_MS and p50 / first <= power / 4
+        rows.append(
+            Figure(f"proof at 10^{power} leaves, p50", p50, "ms", f"p95: {p95:.2f} ms", p50 / first,
+                   f"< {PROOF_MS:.0f}, log", met)
+        )  # fmt: skip
     return rows
 
 
