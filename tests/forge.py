@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import quote
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from house import House, with_element
 from msgspec.structs import replace as changed
 
 from verifier.custody.transitions import EPCIS
+from verifier.demo import gtin
 from verifier.identity import Identity
 from verifier.ledger import checkpoint as notes
 from verifier.ledger import tiles
@@ -27,6 +28,7 @@ from verifier.statements.envelope import MEMBER, Statement, read, sign
 from verifier.statements.event import Event
 from verifier.statements.key import Key
 from verifier.statements.kinds import body_of
+from verifier.statements.product import Product
 from verifier.verdict.evidence import Evidence, Exhibit, Growth
 from verifier.verdict.judge import Question, judge_strictly
 from verifier.verdict.trust import Trust
@@ -53,6 +55,8 @@ class Case:
 
 def cases_of(house: House) -> dict[str, Case]:
     """By what is wrong with them: each demo pack, one that was never issued, and one of a maker nobody enrolled."""
+    for _ in range(4):  # so that the last leaves, which forgers cut off, are never a case's
+        house.say("product", "nordhavn-pharma", Product(gtin=gtin("0952200000099"), name=f"Of no case {uuid4()}"))
     found = {name: house.world.pack(*row) for name, row in PACKS.items()}
     found["unknown"] = with_element(found["active"], "21", "NEVERISSUED00")
     found["not_registered"] = with_element(found["active"], "01", STRANGER)
