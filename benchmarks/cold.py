@@ -24,5 +24,5 @@ def forget(desk: Desk) -> None:
     kinds.forget()
     judge.forget()
     serials.forget()
-    checkpoint.open.cache_clear()
+    checkpoint.forget()
     desk.gatherer.forget()
