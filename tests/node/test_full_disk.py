@@ -14,7 +14,7 @@ from registry import MAKER
 from town import Town, no_room, until
 
 from verifier.node import highwater, signed_request
-from verifier.store import deposits
+from verifier.store import deposits, layout
 from verifier.store.embedded import EmbeddedRedis
 from verifier.web.desk import deposit_folder
 
@@ -45,7 +45,10 @@ def test_redis_without_room(town: Town) -> None:
 def test_redis_that_refuses_to_write(town: Town) -> None:
     """It is there and takes nothing: no memory, no replica. The node waits, and says so once, not a thousand times."""
     town.until_acknowledged(5)
-    town.registry.client.config_set("maxmemory", 1)
+    at_once = town.registry.client.pipeline()  # something waits when it begins, or the node has nothing to write
+    at_once.lpush(layout.QUEUE, bytes(16) + town.registry.product(7_777_777))
+    at_once.config_set("maxmemory", 1)
+    at_once.execute()
     until(lambda: "the store refuses" in town.node.told(), "the node hears it", town.node.told)
     known = len(town.acknowledged)
     time.sleep(1.5)  # what is measured is how often it speaks meanwhile
