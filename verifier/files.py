@@ -1,4 +1,4 @@
-"""Files written whole: after a crash there is the old one or the new one, never half of one.
+"""Files written whole: after a crash there is the old one or the new one, never half of one; and secrets, once.
 
     write <name>.part, fsync     crash: the old file stands, beside a part that the next writing replaces
     rename to <name>             crash: one or the other
@@ -45,6 +45,18 @@ def write_all(folder: Path, files: Mapping[str, bytes], mode: int = 0o600) -> No
         path.with_name(path.name + PART).replace(path)
     for parent in {path.parent for path, _ in parts}:
         sync(parent)
+
+
+def create(path: Path, line: str) -> None:
+    """Write a secret's file, one line of ASCII, mode 0600, and its folder (0700) where there is none; durable on
+    return. Raises FileExistsError rather than overwrite one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(f"{line}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    sync(path.parent)
 
 
 def write_chunks(path: Path, chunks: Iterable[bytes], digest: str, limit: int) -> None:

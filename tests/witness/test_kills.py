@@ -73,14 +73,14 @@ def test_killed_at_each_step(tmp_path: Path, moment: int) -> None:
         assert sorted(path.name for path in folder.iterdir() if path.suffix == ".part") == []
 
 
-@pytest.mark.parametrize("moment", range(1, 17))
+@pytest.mark.parametrize("moment", range(1, 22))
 def test_killed_while_its_key_is_made(tmp_path: Path, moment: int) -> None:
     """The next start has the key, or makes one: never half of one, never a key whose note is gone."""
     folder, log = tmp_path / "w1", Log(5)
     run = f"{SABOTAGE.format(moment=moment)}\nfrom verifier.commands import main; main(prog_name='verifier')"
     argv = [sys.executable, "-c", run, "witness", "--new", "w1", "--data", str(folder)]
     ended = subprocess.run(argv, capture_output=True, check=False, timeout=30).returncode
-    assert ended == (-9 if moment < 16 else 0)
+    assert ended == (-9 if moment < 21 else 0)
     with witness(folder, log.key) as w1:
         assert add_checkpoint(w1.url, log.request(0).encode()).status_code == 200
 

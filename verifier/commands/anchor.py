@@ -15,8 +15,9 @@ import click
 import redis
 
 from verifier import files
-from verifier.commands.audit import Command, asked_wrongly, log_prefix
+from verifier.commands.audit import Command, asked_wrongly
 from verifier.commands.serve import say
+from verifier.commands.where import prefix
 from verifier.ledger import anchor
 from verifier.ledger.anchor import Chosen, spell
 from verifier.node import ethereum, local_chain
@@ -53,7 +54,7 @@ FAULTS = (
 @click.option("--develop", is_flag=True, hidden=True)  # with --watch: make ready a chain that `serve` started
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Whether to wait until it lies deep enough.")
 @click.option("--patience", default=3600, show_default=True, help="Seconds to wait at most.")
-@click.option("--from", "url", callback=log_prefix, help="Whose log; this machine's server by default.")
+@click.option("--from", "url", callback=prefix, help="Whose log; this machine's server by default.")
 @click.option(
     "--trust", "trust_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="What is believed of that log (verifier trust); this machine's policy by default.",

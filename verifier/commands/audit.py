@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
+from verifier.commands.where import prefix
 from verifier.node.auditor import Auditor, Report
 from verifier.node.remote import Remote
 from verifier.node.testimony import Lied, Unreached
@@ -51,18 +51,8 @@ def asked_wrongly() -> Iterator[None]:
         raise Usage(str(fault)) from None
 
 
-def log_prefix(_: click.Context | None, __: click.Parameter | None, value: str | None) -> str | None:
-    """The log's prefix, without a slash at its end."""
-    if value is None:
-        return None
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in value:
-        raise click.BadParameter(f"expected http:// or https:// and a host, found {value[:80]!r}")
-    return value.rstrip("/")
-
-
 @click.command(cls=Command, short_help="Read a node's whole log again.")
-@click.option("--from", "url", callback=log_prefix, help="Whose log; this machine's server by default.")
+@click.option("--from", "url", callback=prefix, help="Whose log; this machine's server by default.")
 @click.option(
     "--trust", "trust_path", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="What is believed beforehand (verifier trust); its checkpoint, if any, must lie in the log's past.",

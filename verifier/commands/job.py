@@ -22,8 +22,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from verifier import files
 from verifier.process import hold
-from verifier.vault.master import sync_folder
 
 ASKED, LOCK, NONE = "asked.json", "lock", "nothing"
 
@@ -149,4 +149,4 @@ def whole(path: Path, mode: int = 0o600, durable: bool = True) -> Iterator[Binar
             os.fsync(file.fileno())
     part.replace(path)
     if durable:
-        sync_folder(path.parent)
+        files.sync(path.parent)

@@ -15,8 +15,9 @@ import click
 import redis
 
 from verifier import files
-from verifier.commands.audit import Command, asked_wrongly, log_prefix
+from verifier.commands.audit import Command, asked_wrongly
 from verifier.commands.node import hold_node, manifests_of, mark_file, openings_of
+from verifier.commands.where import prefix
 from verifier.node import highwater, keyfile, lease
 from verifier.node.boot import signed
 from verifier.node.copying import DeepSource
@@ -188,8 +189,8 @@ def opened(settings: Settings, source: str, key_path: Path | None) -> Iterator[D
     own = settings.data / "node" / "node.key"
     path = key_path or (own if own.exists() else None)
     with asked_wrongly():
-        prefix = log_prefix(None, None, source) or ""
-    with Remote(prefix, key=keyfile.load(path) if path else None) as remote:
+        url = prefix(None, None, source) or ""
+    with Remote(url, key=keyfile.load(path) if path else None) as remote:
         yield remote
 
 

@@ -27,9 +27,10 @@ from verifier.answers import conviction as files
 from verifier.answers.convict import convict, to_json
 from verifier.answers.conviction import Conviction
 from verifier.answers.replay import answer_in
-from verifier.commands.audit import AGREE, LIED, UNREACHED, Command, asked_wrongly, log_prefix
+from verifier.commands.audit import AGREE, LIED, UNREACHED, Command, asked_wrongly
 from verifier.commands.client import Client, ServerError
 from verifier.commands.convict import in_words
+from verifier.commands.where import prefix
 from verifier.ledger import checkpoint as notes
 from verifier.node import inbox, keyfile, questions
 from verifier.node.memory import Memory
@@ -134,7 +135,7 @@ class Watch:
 
 
 @click.command(cls=Command, short_help="Follow a log, and convict who answers falsely.")
-@click.option("--from", "url", callback=log_prefix, help="Whose log and answers; this machine's server by default.")
+@click.option("--from", "url", callback=prefix, help="Whose log and answers; this machine's server by default.")
 @click.option(
     "--trust", "trust_path", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="What is believed beforehand (verifier trust).",

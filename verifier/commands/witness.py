@@ -8,11 +8,11 @@ import logging
 import signal
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
 from verifier import files
+from verifier.commands.where import prefix
 from verifier.ledger.encoding import LedgerError
 from verifier.ledger.policy import Policy
 from verifier.ledger.policy import parse as parse_policy
@@ -36,30 +36,20 @@ def _listen(_: click.Context, __: click.Parameter, value: str) -> tuple[str, int
     return host, int(port)
 
 
-def _url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Where a log or a witness is reached: a prefix, without a slash at its end."""
-    if value is None:
-        return None
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in value:
-        raise click.BadParameter(f"expected http:// or https:// and a host, found {value[:80]!r}")
-    return value.rstrip("/")
-
-
 @click.command(short_help="Cosign what a log shows, and keep a copy of it.")
 @click.option("--data", required=True, type=click.Path(file_okay=False, path_type=Path), help="The witness's folder.")
 @click.option(
     "--trust", "trust_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Whose log: a trust.json (verifier trust), or a policy.",
 )  # fmt: skip
-@click.option("--log", "log_url", callback=_url, help="Where the log is followed; by default where the policy says.")
+@click.option("--log", "log_url", callback=prefix, help="Where the log is followed; by default where the policy says.")
 @click.option("--listen", default="127.0.0.1:8100", show_default=True, callback=_listen, help="HOST:PORT.")
 @click.option(
     "--as", "key_path", type=click.Path(dir_okay=False, path_type=Path),
     help="Your member's key file: what its readers may read is mirrored too.",
 )  # fmt: skip
 @click.option("--name", help="The new witness's name, the first time; by default the member's of --as.")
-@click.option("--url", callback=_url, help="Where the log reaches this witness; by default where it listens.")
+@click.option("--url", callback=prefix, help="Where the log reaches this witness; by default where it listens.")
 @click.option("--every", type=click.FloatRange(0.05, 3600), default=1.0, show_default=True, help="Seconds a round.")
 @click.option("--new", metavar="NAME", help="Make the key of a new witness, print its line for a policy, and end.")
 @click.pass_obj

@@ -3,10 +3,10 @@
 What is paid is capped here, whatever the chain quotes.
 """
 
-import os
 from pathlib import Path
 from typing import Any, cast
 
+from verifier import files
 from verifier.node.ether import Account, LocalAccount, TxParams, ValidationError, Web3
 from verifier.node.keyfile import KeyFileError
 from verifier.node.rpc import ChainError, Rpc, Unreached, ask
@@ -39,11 +39,7 @@ def load_account(path: Path) -> LocalAccount:
 def new_account(path: Path) -> LocalAccount:
     """Make an account and keep its key, mode 0600; raises FileExistsError rather than overwrite one."""
     account = cast(LocalAccount, Account.create())
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(f"{account.key.hex()}\n")
-        file.flush()
-        os.fsync(file.fileno())
+    files.create(path, account.key.hex())
     return account
 
 

@@ -3,12 +3,12 @@
     probatum-key-1 <member> <64 hex digits of the Ed25519 seed>
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from nacl.signing import SigningKey
 
+from verifier import files
 from verifier.statements.envelope import kid_of
 
 
@@ -37,11 +37,7 @@ class KeyFile:
 def create(path: Path, member: str) -> KeyFile:
     """Make a new key and write it, mode 0600; raises FileExistsError rather than overwrite one."""
     key = KeyFile(member, bytes(SigningKey.generate()))
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(f"probatum-key-1 {member} {key.seed.hex()}\n")
-        file.flush()
-        os.fsync(file.fileno())
+    files.create(path, f"probatum-key-1 {member} {key.seed.hex()}")
     return key
 
 

@@ -19,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
+from verifier import files
 from verifier.statements.errors import Malformed
 
 LIMIT = 256 * 2**20
@@ -46,7 +47,7 @@ def put(folder: Path, digest: str, chunks: Iterable[bytes], limit: int = LIMIT) 
         Path(name).unlink(missing_ok=True)
         raise
     for parent in (path.parent, folder, folder.parent):  # the last two in case they were made just now
-        _sync(parent)
+        files.sync(parent)
     return path
 
 
@@ -117,11 +118,3 @@ def _receive(file: BinaryIO, digest: str, chunks: Iterable[bytes], limit: int) -
 def _same(expected: str, found: str) -> None:
     if expected != found:
         raise Malformed("deposit_mismatch", value=expected, expected=f"bytes of SHA-256 {expected}", found=found)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,11 +6,11 @@ A copy of the vault's folder without it opens nothing. It is made once, with an 
 in place of a lost one would silently open nothing.
 """
 
-import os
 from pathlib import Path
 
 from nacl.utils import random
 
+from verifier import files
 from verifier.vault.errors import VaultError
 from verifier.vault.seal import KEY
 
@@ -21,12 +21,7 @@ def create(path: Path) -> bytes:
     """Make a new master key, durably. Raises VaultError where a file stands or none can be made."""
     key = random(KEY)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(f"{FORM} {key.hex()}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(path.parent)
+        files.create(path, f"{FORM} {key.hex()}")
     except OSError as fault:
         raise VaultError(path, "a place to write the vault's master key", str(fault)) from fault
     return key
@@ -44,12 +39,3 @@ def load(path: Path) -> bytes:
     if len(words) != 2 or words[0] != FORM or len(words[1]) != 2 * KEY or set(words[1]) - set("0123456789abcdef"):
         raise VaultError(path, f"'{FORM} <{2 * KEY} hex digits>'", f"{len(words)} words of another form")
     return bytes.fromhex(words[1])
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a new name in `folder` outlive a power cut (fsync(2))."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
