@@ -12,6 +12,9 @@ PEERS  := $(VENV)/.peers-$(call SUM,benchmarks/requirements.txt)
 VYPER  := .vyper/.made-$(call SUM,requirements-vyper.txt)
 ANVIL  := node_modules/.made-$(call SUM,package-lock.json)
 
+# Tests wait for disks and processes a third of their time: one worker more than there are cores, and not too many.
+WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 7 ] && n=7; expr $$n + 1)
+
 ifdef LAN
 export PROBATUM_LAN := $(LAN)
 endif
@@ -30,7 +33,7 @@ dev: $(RUNS) redis ## the same, started again whenever the code changes
 	@exec $(PY) -m verifier serve --demo --reload $(SERVE)
 
 test: $(TESTS) redis browser chain vyper ## set up and test everything; PROBATUM_NO_SKIP=1 fails what would be skipped
-	@exec $(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile
+	@exec $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
 chain: $(ANVIL) ## set up a chain for development (43 MB): what `make run` then anchors on, and tests need
 

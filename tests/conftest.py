@@ -146,12 +146,18 @@ def counted(demo_house: "House", counters: EmbeddedRedis) -> Iterator["Counted"]
 
 
 @pytest.fixture
-def local_chain(tmp_path: Path) -> Iterator[LocalChain]:
-    """A real Ethereum node of this machine alone, empty; each transaction makes a block."""
+def local_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalChain]:
+    """A real Ethereum node of this machine alone, empty; each transaction makes a block, which is there once what sent
+    it returns: anvil itself answers before the block is."""
     program = find_anvil()
     if program is None:
         pytest.skip("expected anvil, found none: make chain")
+    from onchain import mined
+
+    from verifier.node import ethereum
+
     with LocalChain(program, tmp_path / "chain.log") as chain:
+        monkeypatch.setattr(ethereum, "send", mined(chain, ethereum.send))
         yield chain
 
 

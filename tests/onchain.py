@@ -1,11 +1,13 @@
 """A ledger in memory and its members on a real chain (anvil): what tests of anchoring stand on."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, cast
 
-from verifier.ledger.anchor import Chosen
+from verifier.ledger.anchor import Chosen, spell
 from verifier.ledger.checkpoint import Checkpoint
 from verifier.ledger.merkle import leaf_hash, tree_root
 from verifier.node.account import new_account
@@ -22,6 +24,22 @@ DEPTH = 3
 def raw(account: LocalAccount) -> bytes:
     """The 20 bytes of its address."""
     return bytes.fromhex(account.address[2:])
+
+
+def mined(local_chain: LocalChain, send: Callable[..., bytes]) -> Callable[..., bytes]:
+    """Send as `send` does, and wait for the block where the chain makes one of each transaction."""
+
+    def waiting(*given: Any, **named: Any) -> bytes:
+        sent = send(*given, **named)
+        deadline = time.monotonic() + 20
+        while local_chain.call("anvil_getAutomine"):
+            found = cast(Any, local_chain.call("eth_getTransactionByHash", spell(sent)))
+            if found is None or local_chain.call("eth_getTransactionReceipt", spell(sent)):
+                break  # None: whoever stood between kept it
+            assert time.monotonic() < deadline, "the chain makes no block"
+        return sent
+
+    return waiting
 
 
 class Growing:
